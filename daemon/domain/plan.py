@@ -1,0 +1,353 @@
+"""What should be said about one subject, why, and when to ask again.
+
+``plan`` is the heart of the service. It is given everything and changes nothing, so the scanner, the
+simulator, ``why`` and the tests all ask the same function. design.md §2.2 is its contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, tzinfo
+from enum import StrEnum
+from itertools import count
+
+from daemon.domain.ladder import Condition, Ladder, Names, Part, Rung, Subject, Wording
+from daemon.domain.workdays import Offset, Span, WorkdayCalendar, local_day, midnight
+
+
+class Outcome(StrEnum):
+    """How an occurrence was settled, once and for all."""
+
+    SAID = "said"
+    WHEN = "when"
+    UNLESS = "unless"
+    MUTED = "muted"
+    LAPSED = "lapsed"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a subject stands on one ladder.
+
+    ``since``: what lies before it is not owed (``None``: everything is owed). Both move by events only.
+    """
+
+    anchor_version: int
+    since: datetime | None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a subject.
+
+    ``anchors`` are its dated facts, ``own`` the names that only its own events move, and ``as_of`` gives all
+    names as they were at an instant.
+    """
+
+    subject: Subject
+    zone: tzinfo
+    anchors: Mapping[str, date | None]
+    own: Names
+    as_of: Callable[[datetime], Names] = field(compare=False, repr=False)
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One moment at which a rung may speak.
+
+    ``key`` is '' or, for a slot of ``every``, ``nominal`` as text: the slot's day before it was moved to a
+    working day. ``day`` is the day it fell on.
+    """
+
+    key: str
+    nominal: date
+    day: date
+    instant: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One occurrence settled, with the inputs that settled it."""
+
+    rung: str
+    occurrence: str
+    outcome: Outcome
+    instant: datetime
+    inputs: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    settlements: tuple[Settlement, ...]
+    next_at: datetime | None
+
+
+Settled = frozenset[tuple[str, str]]
+"""The (rung, occurrence) pairs already settled under the present anchor version."""
+
+
+def plan(facts: Facts, ladder: Ladder, calendar: WorkdayCalendar, settled: Settled, now: datetime) -> Plan:
+    """Say what is owed now, and when to look again.
+
+    An occurrence is owed when its instant lies in ``[since, now]``, its conditions hold, and it is not
+    settled. ``next_at`` is the next instant of any rung, whether or not its conditions hold, so a look
+    changes nothing but by what is owed.
+    """
+    anchor = facts.anchors.get(ladder.anchor)
+    if anchor is None:
+        return Plan((), None)
+    settlements: list[Settlement] = []
+    upcoming: list[datetime] = []
+    for rung in ladder.rungs:
+        done = frozenset(key for rung_id, key in settled if rung_id == rung.id)
+        for occurrence in occurrences(rung.wording, anchor, calendar, facts.zone, done):
+            if occurrence.instant > now:
+                upcoming.append(occurrence.instant)
+                break
+            if occurrence.key in done or not _in_range(occurrence, rung, facts, ladder, calendar):
+                continue
+            if settlement := _settle(occurrence, rung, facts, anchor, calendar, now):
+                settlements.append(settlement)
+    return Plan(tuple(settlements), min(upcoming, default=None))
+
+
+def _settle(
+    occurrence: Occurrence, rung: Rung, facts: Facts, anchor: date, calendar: WorkdayCalendar, now: datetime
+) -> Settlement | None:
+    outcome = _outcome(occurrence, rung, facts, anchor, now)
+    if outcome is None:
+        return None
+    inputs = _inputs(occurrence, rung, facts, anchor, calendar)
+    return Settlement(rung.id, occurrence.key, outcome, occurrence.instant, inputs)
+
+
+def _outcome(occurrence: Occurrence, rung: Rung, facts: Facts, anchor: date, now: datetime) -> Outcome | None:
+    own, moved = _split(rung.wording.when)
+    if not all(condition.holds(facts.own) for condition in own):
+        # Its own facts may become true again, so nothing is settled; a slot has had its day.
+        return Outcome.WHEN if occurrence.key else None
+    if moved and not _hold_as_of(moved, facts, occurrence.instant):
+        return Outcome.WHEN
+    if lapsed(occurrence.nominal, anchor, facts.zone, now):
+        return Outcome.LAPSED
+    return Outcome.SAID
+
+
+def lapsed(nominal: date, anchor: date, zone: tzinfo, now: datetime) -> bool:
+    """Whether a rung that lies before its anchor comes too late: the anchor's day is over."""
+    return nominal < anchor and now >= midnight(anchor + timedelta(days=1), zone)
+
+
+def _split(when: tuple[Condition, ...]) -> tuple[tuple[Condition, ...], tuple[Condition, ...]]:
+    return tuple(c for c in when if not c.moved), tuple(c for c in when if c.moved)
+
+
+def _hold_as_of(conditions: tuple[Condition, ...], facts: Facts, instant: datetime) -> bool:
+    names = facts.as_of(instant)
+    return all(condition.holds(names) for condition in conditions)
+
+
+def false_condition(when: tuple[Condition, ...], facts: Facts, instant: datetime) -> Condition | None:
+    """Return the first condition that does not hold for the occurrence at ``instant``."""
+    own, moved = _split(when)
+    failed = next((c for c in own if not c.holds(facts.own)), None)
+    if failed or not moved:
+        return failed
+    names = facts.as_of(instant)
+    return next((c for c in moved if not c.holds(names)), None)
+
+
+def _in_range(
+    occurrence: Occurrence, rung: Rung, facts: Facts, ladder: Ladder, calendar: WorkdayCalendar
+) -> bool:
+    standing = facts.standings.get(ladder.id)
+    if standing and standing.since and occurrence.instant < standing.since:
+        return False
+    return (
+        rung.since is None
+        or occurrence.instant >= rung.since
+        or _was_ahead(occurrence, rung, facts, calendar)
+    )
+
+
+def _was_ahead(occurrence: Occurrence, rung: Rung, facts: Facts, calendar: WorkdayCalendar) -> bool:
+    """Whether an edit moved this occurrence from ahead of its activation to behind it."""
+    former = rung.former
+    if occurrence.key or former is None or former.every or rung.since is None:
+        return False
+    anchor = facts.anchors.get(former.anchor)
+    if anchor is None:
+        return False
+    return first_occurrence(former, anchor, calendar, facts.zone).instant >= rung.since
+
+
+def first_occurrence(
+    wording: Wording, anchor: date, calendar: WorkdayCalendar, zone: tzinfo, key: str = ""
+) -> Occurrence:
+    day = anchor if wording.at is None else calendar.apply(wording.at, anchor)
+    return Occurrence(key, day, day, midnight(day, zone))
+
+
+def occurrences(
+    wording: Wording,
+    anchor: date,
+    calendar: WorkdayCalendar,
+    zone: tzinfo,
+    done: frozenset[str] = frozenset(),
+) -> Iterator[Occurrence]:
+    """Yield the occurrences of a rung in order: one, or the slots of its ``every``.
+
+    A slot moves to the next working day unless the rung says ``days: all``; of slots that fall on one day
+    only the first exists. Without end unless ``until`` or ``times`` bounds it.
+    """
+    first = first_occurrence(wording, anchor, calendar, zone)
+    if wording.every is None:
+        yield first
+        return
+    until = calendar.apply(wording.until, anchor) if wording.until else None
+    taken: date | None = None
+    for number, nominal in enumerate(_nominal_days(wording, first.day, calendar, done)):
+        if (until and nominal > until) or (wording.times is not None and number >= wording.times):
+            return
+        day = nominal if wording.all_days else calendar.on_or_after(nominal)
+        if day != taken:
+            yield Occurrence(nominal.isoformat(), nominal, day, midnight(day, zone))
+        taken = day
+
+
+def _nominal_days(
+    wording: Wording, first: date, calendar: WorkdayCalendar, done: frozenset[str]
+) -> Iterator[date]:
+    every = wording.every
+    assert every is not None
+    if every.cron is not None:
+        yield from _cron_days(every.cron, first)
+    elif every.step is None:
+        raise ValueError(f"every {every.text!r} has neither a step nor a cron")
+    elif every.step.span is Span.WORKDAYS:
+        yield from _counted_workdays(first, every.step.count, calendar, done)
+    else:
+        for n in count():
+            yield calendar.apply(Offset(every.step.count * n, every.step.span), first)
+
+
+def _cron_days(next_day: Callable[[date], date], first: date) -> Iterator[date]:
+    day = first
+    while True:
+        day = next_day(day)
+        yield day
+        day += timedelta(days=1)
+
+
+def _counted_workdays(
+    first: date, step: int, calendar: WorkdayCalendar, done: frozenset[str]
+) -> Iterator[date]:
+    """Yield slots counted from the last one settled, the first from ``at``.
+
+    The settled ones come first, as they were: a calendar that changes moves only what lies ahead.
+    """
+    past = sorted(date.fromisoformat(key) for key in done if key)
+    yield from past
+    day = calendar.shift(past[-1], step) if past else first
+    while True:
+        yield day
+        day = calendar.shift(day, step)
+
+
+def _inputs(
+    occurrence: Occurrence, rung: Rung, facts: Facts, anchor: date, calendar: WorkdayCalendar
+) -> dict[str, object]:
+    """Keep the numbers that this settlement saw; the words of ``why`` are made from them."""
+    inputs: dict[str, object] = {"anchor": rung.wording.anchor, "anchor_on": anchor, "day": occurrence.day}
+    if calendar.assumed(anchor, occurrence.day):
+        inputs["calendar_assumed"] = True
+    if any(condition.moved for condition in rung.wording.when):
+        inputs["as_of"] = facts.as_of(occurrence.instant)
+    return inputs
+
+
+def nominal_day(occurrence: str, instant: datetime, zone: tzinfo) -> date:
+    """Return the day an occurrence stands for, from what is kept of it."""
+    return date.fromisoformat(occurrence) if occurrence else local_day(instant, zone)
+
+
+class ReasonCode(StrEnum):
+    """Why a message that was decided is not sent after all."""
+
+    ANCHOR_MOVED = "anchor_moved"
+    RULE_GONE = "rule_gone"
+    CONDITION = "condition"
+    LAPSED = "lapsed"
+    DEADLINE_PASSED = "deadline_passed"
+    NOT_HOLDER = "not_holder"
+    SIGNED = "signed"
+    OUTRANKED = "outranked"
+    COPY_OF_NOTHING = "copy_of_nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason that keeps its inputs."""
+
+    code: ReasonCode
+    inputs: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One decision for one person, as it is looked at before it is said.
+
+    ``holds_post``: the person (still) holds the seat it was addressed to. ``signed``: this person has signed.
+    ``outranked_by``: a later rung of the ladder, not weaker, that has come for this person. ``to_alive``: for
+    a copy, whether anything it copies is still to be said.
+    """
+
+    ladder: Ladder | None
+    rung_id: str
+    occurrence: str
+    anchor_version: int
+    nominal: date
+    instant: datetime
+    part: Part = Part.TO
+    holds_post: bool = True
+    signed: bool = False
+    outranked_by: str | None = None
+    to_alive: bool = True
+    needs_approval: bool = False
+
+
+def still_due(item: Item, facts: Facts, now: datetime) -> Reason | None:
+    """Look once more: return why ``item`` is no longer to be said, or ``None``.
+
+    What waits for approval does not lapse (design.md §2.7).
+    """
+    rung = item.ladder.rung(item.rung_id) if item.ladder else None
+    if item.ladder is None or rung is None:
+        return Reason(ReasonCode.RULE_GONE)
+    standing = facts.standings.get(item.ladder.id)
+    anchor = facts.anchors.get(item.ladder.anchor)
+    if standing is None or standing.anchor_version != item.anchor_version or anchor is None:
+        return Reason(ReasonCode.ANCHOR_MOVED, {"anchor": item.ladder.anchor, "on": anchor})
+    if failed := false_condition(rung.wording.when, facts, item.instant):
+        return Reason(ReasonCode.CONDITION, {"when": failed.text})
+    if not item.holds_post:
+        return Reason(ReasonCode.NOT_HOLDER)
+    if rung.unless == "signed" and item.signed:
+        return Reason(ReasonCode.SIGNED)
+    if item.part is Part.COPY and not item.to_alive:
+        return Reason(ReasonCode.COPY_OF_NOTHING)
+    return None if item.needs_approval else _too_late(item, rung, facts, anchor, now)
+
+
+def _too_late(item: Item, rung: Rung, facts: Facts, anchor: date, now: datetime) -> Reason | None:
+    if lapsed(item.nominal, anchor, facts.zone, now):
+        return Reason(ReasonCode.LAPSED, {"on": anchor})
+    due = facts.anchors.get("due")
+    reminds_of_due = rung.act.value == "reminder" and item.ladder and item.ladder.anchor == "due"
+    if reminds_of_due and due and item.nominal <= due < local_day(now, facts.zone):
+        return Reason(ReasonCode.DEADLINE_PASSED, {"due_on": due})
+    if item.outranked_by:
+        return Reason(ReasonCode.OUTRANKED, {"rung": item.outranked_by})
+    return None

@@ -1,0 +1,55 @@
+"""How events move the standing of a subject on its ladders (the table of design.md §2.2)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, tzinfo
+from enum import StrEnum
+
+from daemon.domain.plan import Standing
+from daemon.domain.workdays import local_day, midnight
+
+
+class Move(StrEnum):
+    """What happened, as far as ladders care."""
+
+    ENTERED = "entered"
+    """Assigned, or imported with ``--catch-up``: all that was ever due is owed."""
+    IMPORTED = "imported"
+    """Imported, from today on."""
+    RETURNED = "returned"
+    RESTARTED = "restarted"
+    """Reopened, moved to another unit, resumed."""
+    LOOKED = "looked"
+    """Nothing but a look: signatures, progress, people, calendar."""
+
+
+def moved(
+    standing: Standing, move: Move, before: date | None, after: date | None, now: datetime, zone: tzinfo
+) -> Standing:
+    """Return where a subject stands on a ladder after an event.
+
+    ``before`` and ``after`` are the ladder's anchor, before and after the event. *Today* is the local
+    midnight that begins the day we were told.
+    """
+    today = midnight(local_day(now, zone), zone)
+    fresh = replace(standing, anchor_version=standing.anchor_version + 1)
+    match move:
+        case Move.ENTERED:
+            return replace(fresh, since=None)
+        case Move.IMPORTED | Move.RESTARTED:
+            return replace(fresh, since=today)
+        case Move.RETURNED:
+            return replace(standing if before == after else fresh, since=today)
+        case Move.LOOKED:
+            return _anchor_moved(standing, fresh, before, after, today)
+
+
+def _anchor_moved(
+    standing: Standing, fresh: Standing, before: date | None, after: date | None, today: datetime
+) -> Standing:
+    if before == after:
+        return standing
+    if before is not None and after is not None and after < before:
+        return fresh
+    return replace(fresh, since=today)
