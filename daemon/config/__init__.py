@@ -1,0 +1,1 @@
+"""The office's files: read with positions, checked whole, frozen into one rule set, compiled."""

@@ -1,0 +1,220 @@
+"""What the files say of each other, and what a word of the right shape may still get wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+
+from daemon.config.conditions import check_condition, names_in
+from daemon.config.document import Document
+from daemon.config.models import (
+    CalendarFile,
+    CampaignFile,
+    ChannelsFile,
+    LadderFile,
+    LaddersFile,
+    RungFile,
+    WindowFile,
+)
+from daemon.config.words import WordError, nearest
+from daemon.domain.ladder import ANCHORS, Addressee, Role, SubjectKind
+from daemon.errors import Fault
+
+MANUAL = "manual"
+"""The channel that is always there: telephone, paper, a task for the office."""
+_OF_UNIT = frozenset({Role.UNIT_HEAD, Role.UNIT_DEPUTY, Role.UNIT_LIAISON, Role.UNIT_CITY_LEADER})
+_HAS_UNIT = (SubjectKind.CASE, SubjectKind.FILING)
+_CAN_BE_PER_UNIT = (SubjectKind.TARGET, SubjectKind.CAMPAIGN)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What other files offer to the ladders; ``None`` where that file is faulty itself."""
+
+    channels: Collection[str] | None = None
+    bundles: Collection[str] | None = None
+    words: Mapping[str, Collection[str]] | None = None
+
+
+def campaign_faults(document: Document, campaign: CampaignFile) -> Iterator[Fault]:
+    yield from _phase_faults(document, campaign)
+    yield from _filing_faults(document, campaign)
+    yield from _target_faults(document, campaign)
+
+
+def _phase_faults(document: Document, campaign: CampaignFile) -> Iterator[Fault]:
+    for phase_id, phase in campaign.phases.items():
+        if phase.until < phase.since:
+            path = ("phases", phase_id, "to")
+            yield document.fault(path, f"结束日期早于开始日期 {phase.since}", "to 是阶段的最后一天")
+    for (before_id, before), (phase_id, phase) in pairwise(campaign.phases.items()):
+        if phase.since <= before.until:
+            message = f"阶段顺序不对：“{before_id}”到 {before.until} 才结束"
+            yield document.fault(("phases", phase_id, "from"), message, "各阶段按先后写，互不重叠")
+
+
+def _filing_faults(document: Document, campaign: CampaignFile) -> Iterator[Fault]:
+    for filing_id, filing in campaign.filings.items():
+        path = ("filings", filing_id)
+        if filing.phase not in campaign.phases:
+            hint = nearest(filing.phase, campaign.phases)
+            yield document.fault((*path, "phase"), f"没有“{filing.phase}”这个阶段", hint)
+        elif filing.due < campaign.phases[filing.phase].since:
+            message = f"报送日期早于阶段“{filing.phase}”的开始日期"
+            yield document.fault((*path, "due"), message, "请核对日期和阶段")
+
+
+def _target_faults(document: Document, campaign: CampaignFile) -> Iterator[Fault]:
+    for (day, percent), (later, higher) in pairwise(campaign.targets.items()):
+        if later <= day or higher <= percent:
+            hint = "日期从早到晚，目标整改率逐个升高"
+            yield document.fault(
+                ("targets", later), f"目标没有逐个升高：{day} 已是 {percent}%", hint, at_key=True
+            )
+    first = min(campaign.targets, default=None)
+    if campaign.pace and first and campaign.pace.since >= first:
+        yield document.fault(("pace", "from"), f"序时进度的起点不早于第一个目标 {first}", "请改早")
+
+
+def channel_faults(document: Document, channels: ChannelsFile) -> Iterator[Fault]:
+    yield from _window_faults(document, ("window",), channels.window)
+    for name, channel in channels.channels.items():
+        if channel.window:
+            yield from _window_faults(document, ("channels", name, "window"), channel.window)
+        if name == MANUAL and channel.provider != MANUAL:
+            yield document.fault(
+                ("channels", name, "provider"), "“manual”是人工渠道，不能另作他用", "请换个名称"
+            )
+    for name, bundle in channels.bundles.items():
+        if (bundle.every is None) != (bundle.on is None):
+            yield document.fault(("bundles", name), "every 和 on 要一起写", "如 every: week, on: monday")
+
+
+def _window_faults(document: Document, path: tuple[str, ...], window: WindowFile) -> Iterator[Fault]:
+    if window.until <= window.since:
+        yield document.fault((*path, "to"), "结束时间不晚于开始时间", "时段不能跨过零点")
+
+
+def calendar_faults(document: Document, calendar: CalendarFile) -> Iterator[Fault]:
+    for year, entry in calendar.years.items():
+        path = ("years", year)
+        if both := entry.days_off & entry.days_worked:
+            days = "、".join(map(str, sorted(both)))
+            yield document.fault((*path, "makeup"), f"{days} 又放假又上班", "请删去一处")
+        for name, listed in (("off", entry.off), ("makeup", entry.makeup)):
+            for n, days_ in enumerate(listed):
+                if not all(_belongs(day, year) for day in days_):
+                    yield document.fault((*path, name, n), f"日期不在 {year} 年前后", "请核对年份")
+
+
+def _belongs(day: date, year: int) -> bool:
+    """A notice of a year sets days from the December before it to the January after it."""
+    return date(year - 1, 12, 1) <= day <= date(year + 1, 1, 31)
+
+
+def ladder_faults(document: Document, file: LaddersFile, known: Known) -> Iterator[Fault]:
+    yield from _act_faults(document, file, known)
+    yield from _bundle_fault(document, ("defaults", "bundle"), file.defaults.bundle, known)
+    for ladder_id, ladder in file.ladders.items():
+        path = ("ladders", ladder_id)
+        yield from _anchor_faults(document, path, ladder)
+        yield from _when_faults(document, path, ladder, ladder.when, known)
+        if ladder.when is None and file.defaults.when is not None:
+            yield from _when_faults(document, ("defaults",), ladder, file.defaults.when, known)
+        for rung_id, rung in ladder.rungs.items():
+            rung_path = (*path, "rungs", rung_id)
+            yield from _when_faults(document, rung_path, ladder, rung.when, known)
+            yield from _rung_faults(document, rung_path, ladder, rung)
+            yield from _bundle_fault(document, (*rung_path, "bundle"), rung.bundle, known)
+            if rung.act not in file.acts:
+                hint = f"请在 acts 里加一行 {rung.act.value}（{rung.act.title}）"
+                yield document.fault((*rung_path, "act"), f"措施“{rung.act.value}”没有写明怎么发", hint)
+
+
+def _act_faults(document: Document, file: LaddersFile, known: Known) -> Iterator[Fault]:
+    if known.channels is None:
+        return
+    for act, policy in file.acts.items():
+        for n, leg in enumerate(policy.legs):
+            for channel in leg:
+                if channel not in known.channels and channel != MANUAL:
+                    path = ("acts", act.value, "legs", n)
+                    yield document.fault(path, f"没有“{channel}”这个渠道", nearest(channel, known.channels))
+
+
+def _bundle_fault(
+    document: Document, path: tuple[str, ...], bundle: str | None, known: Known
+) -> Iterator[Fault]:
+    if bundle is not None and known.bundles is not None and bundle not in known.bundles:
+        yield document.fault(path, f"没有“{bundle}”这个批次", nearest(bundle, known.bundles))
+
+
+def _anchor_faults(document: Document, path: tuple[str, ...], ladder: LadderFile) -> Iterator[Fault]:
+    anchors = sorted(ANCHORS[ladder.about])
+    if ladder.anchor not in anchors:
+        message = f"{ladder.about.value} 没有“{ladder.anchor}”这个日期"
+        yield document.fault((*path, "from"), message, nearest(ladder.anchor, anchors))
+    if ladder.per and ladder.about not in _CAN_BE_PER_UNIT:
+        hint = "只有 target 和 campaign 可以按单位（per: unit）"
+        yield document.fault((*path, "per"), f"{ladder.about.value} 不能写 per", hint)
+
+
+def _when_faults(
+    document: Document, path: tuple[str, ...], ladder: LadderFile, when: str | None, known: Known
+) -> Iterator[Fault]:
+    if when is None:
+        return
+    try:
+        check_condition(when, ladder.about, known.words)
+    except WordError as error:
+        yield document.fault((*path, "when"), error.message, error.hint)
+        return
+    if not _has_unit(ladder) and any(name.startswith("unit.") for name in names_in(when)):
+        yield document.fault((*path, "when"), "这里没有责任单位，不能用 unit.…", "梯次写 per: unit 才有")
+
+
+def _has_unit(ladder: LadderFile) -> bool:
+    return ladder.about in _HAS_UNIT or ladder.per == "unit"
+
+
+def _rung_faults(
+    document: Document, path: tuple[str, ...], ladder: LadderFile, rung: RungFile
+) -> Iterator[Fault]:
+    yield from _repeat_faults(document, path, rung)
+    for name, lines in (("to", rung.to), ("copy", rung.copied)):
+        for n, line in enumerate(lines):
+            if wrong := _unreachable(line, ladder):
+                message = f"{ladder.about.value} 的梯次到不了“{wrong.value}”"
+                yield document.fault((*path, name, n), message, _reach_hint(wrong))
+            if line in lines[:n]:
+                yield document.fault((*path, name, n), "同一岗位写了两次", "请删去一处")
+
+
+def _unreachable(line: Addressee, ladder: LadderFile) -> Role | None:
+    for role in line:
+        if role in _OF_UNIT and not _has_unit(ladder):
+            return role
+        if role is Role.CASE_HANDLER and ladder.about is not SubjectKind.CASE:
+            return role
+    return None
+
+
+def _reach_hint(role: Role) -> str:
+    if role is Role.CASE_HANDLER:
+        return "承办人只在 about: case 里有"
+    return "这里没有责任单位：全部单位用 units.head、units.liaison，或写 per: unit"
+
+
+def _repeat_faults(document: Document, path: tuple[str, ...], rung: RungFile) -> Iterator[Fault]:
+    if rung.every is None:
+        for name in ("until", "times", "days"):
+            if getattr(rung, name) is not None:
+                yield document.fault(
+                    (*path, name), f"没有 every，{name} 不起作用", "请加 every，或删去这一项"
+                )
+        return
+    at, until = rung.at, rung.until
+    if at and until and at.span is until.span and until.count < at.count:
+        yield document.fault((*path, "until"), f"until 早于 at（{at}）", "until 是最后一次的期限")

@@ -1,0 +1,57 @@
+"""Days off and make-up days: what ``chinesecalendar`` knows, with the office's ``calendar.yaml`` above it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+
+from chinese_calendar.constants import holidays, workdays
+
+from daemon.config.models import CalendarFile
+from daemon.domain.workdays import SATURDAY, WorkdayCalendar, build_calendar
+
+
+@dataclass(frozen=True)
+class OfficeDays:
+    """A calendar as days: weekdays off, weekend days worked, the years that are published, and by whom.
+
+    It is part of the rule set, so that a plan can be repeated whatever library is installed.
+    """
+
+    off: tuple[date, ...]
+    makeup: tuple[date, ...]
+    known: tuple[int, ...]
+    sources: Mapping[date, str] = field(default_factory=dict)
+
+    def calendar(self) -> WorkdayCalendar:
+        return _build(self.off, self.makeup, self.known, tuple(sorted(self.sources.items())))
+
+
+@lru_cache(maxsize=8)
+def _build(
+    off: tuple[date, ...],
+    makeup: tuple[date, ...],
+    known: tuple[int, ...],
+    sources: tuple[tuple[date, str], ...],
+) -> WorkdayCalendar:
+    return build_calendar(off=off, makeup=makeup, known=known, sources=dict(sources))
+
+
+def office_days(extra: CalendarFile) -> OfficeDays:
+    """Lay the office's own days over the library's; the later entry wins."""
+    off, makeup = set(holidays), set(workdays)
+    known = set(range(min(holidays).year, max(holidays).year + 1))
+    sources: dict[date, str] = {}
+    for year, entry in sorted(extra.years.items()):
+        known.add(year)
+        off = (off - entry.days_worked) | entry.days_off
+        makeup = (makeup - entry.days_off) | entry.days_worked
+        sources |= dict.fromkeys(entry.days_off | entry.days_worked, entry.source)
+    return OfficeDays(
+        off=tuple(sorted(day for day in off if day.weekday() < SATURDAY)),
+        makeup=tuple(sorted(day for day in makeup if day.weekday() >= SATURDAY)),
+        known=tuple(sorted(known)),
+        sources=dict(sorted(sources.items())),
+    )

@@ -1,0 +1,261 @@
+"""The rule set as one content-addressed text: what was on disk, checked whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property, lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+from daemon.config import crosschecks, document, rawtext
+from daemon.config.crosschecks import MANUAL, Known
+from daemon.config.document import Document
+from daemon.config.faults import validated
+from daemon.config.models import (
+    CalendarFile,
+    CampaignFile,
+    ChannelsFile,
+    DubanFile,
+    LaddersFile,
+    Shape,
+)
+from daemon.config.offdays import OfficeDays, office_days
+from daemon.errors import Fault, FaultyInputError
+
+DUBAN, LADDERS, CHANNELS, CALENDAR = "duban.yaml", "ladders.yaml", "channels.yaml", "calendar.yaml"
+CAMPAIGNS, TEMPLATES = "campaigns", "templates"
+_FORMAT = 1
+
+_Shape = TypeVar("_Shape", bound=Shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The office as messages name it."""
+
+    name: str
+    phone: str
+
+
+@dataclass(frozen=True)
+class RuleSource:
+    """Everything that decides what is said, as it was written: one value, one hash.
+
+    ``files`` are the exact texts of the campaigns, ladders and channels by their place in the config folder
+    (secrets stand in them as references only), ``templates`` those of the templates.
+    """
+
+    files: Mapping[str, str]
+    office: Office
+    days: OfficeDays
+    templates: Mapping[str, str]
+
+    def to_blob(self) -> str:
+        """Return the one canonical text of this rule set."""
+        return self._blob
+
+    @cached_property
+    def _blob(self) -> str:
+        whole = {
+            "format": _FORMAT,
+            "files": dict(self.files),
+            "office": {"name": self.office.name, "phone": self.office.phone},
+            "calendar": {
+                "off": [day.isoformat() for day in self.days.off],
+                "makeup": [day.isoformat() for day in self.days.makeup],
+                "known": list(self.days.known),
+                "sources": {day.isoformat(): source for day, source in self.days.sources.items()},
+            },
+            "templates": dict(self.templates),
+        }
+        return json.dumps(whole, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_blob(cls, blob: str) -> RuleSource:
+        whole = json.loads(blob)
+        days = whole["calendar"]
+        return cls(
+            files=MappingProxyType(whole["files"]),
+            office=Office(**whole["office"]),
+            days=OfficeDays(
+                off=tuple(map(date.fromisoformat, days["off"])),
+                makeup=tuple(map(date.fromisoformat, days["makeup"])),
+                known=tuple(days["known"]),
+                sources={date.fromisoformat(day): source for day, source in days["sources"].items()},
+            ),
+            templates=MappingProxyType(whole["templates"]),
+        )
+
+    @cached_property
+    def hash(self) -> str:
+        return hashlib.sha256(self._blob.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class RuleFiles:
+    """The files of a rule set as models."""
+
+    campaigns: tuple[CampaignFile, ...]
+    ladders: LaddersFile
+    channels: ChannelsFile
+
+
+def load_rules(directory: Path, shipped_templates: Path) -> RuleSource:
+    """Read and check a whole config folder; raise ``FaultyInputError`` with every fault of every file."""
+    texts, faults = _read_texts(directory)
+    templates, template_faults = _read_templates(shipped_templates, directory / TEMPLATES)
+    reading = _Reading(texts, faults)
+    reading.check_all()
+    if faults := [*reading.faults, *template_faults]:
+        raise FaultyInputError(dict.fromkeys(faults))
+    assert reading.duban is not None
+    assert reading.calendar is not None
+    return RuleSource(
+        files=MappingProxyType({place: text for place, text in texts.items() if _is_rule(place)}),
+        office=Office(reading.duban.office.name, reading.duban.office.phone),
+        days=office_days(reading.calendar),
+        templates=MappingProxyType(templates),
+    )
+
+
+def read_duban(directory: Path) -> DubanFile:
+    """Read ``duban.yaml`` alone; raise ``FaultyInputError`` with its faults."""
+    reading = _Reading(*_read_texts(directory, only=DUBAN))
+    duban = reading.one(DUBAN, DubanFile)
+    if duban is None or reading.faults:
+        raise FaultyInputError(reading.faults)
+    return duban
+
+
+def rule_files(source: RuleSource) -> RuleFiles:
+    """Return the models of a rule set that has been checked.
+
+    What was checked by an older version is not checked again; raise ``FaultyInputError`` only if this version
+    cannot read it at all.
+    """
+    return _rule_files(tuple(sorted(source.files.items())))
+
+
+@lru_cache(maxsize=4)
+def _rule_files(texts: tuple[tuple[str, str], ...]) -> RuleFiles:
+    reading = _Reading(dict(texts), ())
+    reading.read_rules()
+    if reading.faults:
+        raise FaultyInputError(reading.faults)
+    assert reading.ladders is not None
+    assert reading.channels is not None
+    return RuleFiles(tuple(reading.campaigns.values()), reading.ladders, reading.channels)
+
+
+def _is_rule(place: str) -> bool:
+    return place in (LADDERS, CHANNELS) or place.startswith(f"{CAMPAIGNS}/")
+
+
+def _read_texts(directory: Path, only: str | None = None) -> tuple[dict[str, str], list[Fault]]:
+    texts: dict[str, str] = {}
+    faults: list[Fault] = []
+    campaigns = sorted((directory / CAMPAIGNS).glob("[!.]*.y*ml"))
+    for path in [directory / name for name in (DUBAN, LADDERS, CHANNELS, CALENDAR)] + campaigns:
+        place = path.relative_to(directory).as_posix()
+        if only in (None, place) and path.is_file():
+            text, found = rawtext.decode(place, path.read_bytes())
+            faults += found
+            if text or not found:
+                texts[place] = text
+    return texts, faults
+
+
+def _read_templates(*folders: Path) -> tuple[dict[str, str], list[Fault]]:
+    """Return the texts of the templates; those of a later folder lie over those of an earlier one."""
+    texts: dict[str, str] = {}
+    faults: list[Fault] = []
+    for folder in folders:
+        for path in sorted(folder.rglob("*.j2")):
+            name = path.relative_to(folder).as_posix()
+            if path.is_file() and not any(part.startswith(".") for part in name.split("/")):
+                texts[name], found = rawtext.decode(f"{TEMPLATES}/{name}", path.read_bytes())
+                faults += found
+    return texts, faults
+
+
+class _Reading:
+    """The files of one folder on their way from text to models, and what is wrong with them."""
+
+    def __init__(self, texts: Mapping[str, str], faults: Iterable[Fault]) -> None:
+        self._texts = texts
+        self._documents: dict[str, Document] = {}
+        self.faults = list(faults)
+        self.duban: DubanFile | None = None
+        self.calendar: CalendarFile | None = None
+        self.ladders: LaddersFile | None = None
+        self.channels: ChannelsFile | None = None
+        self.campaigns: dict[str, CampaignFile] = {}
+
+    def read_rules(self) -> None:
+        for place in self._texts:
+            if place.startswith(f"{CAMPAIGNS}/") and (campaign := self.one(place, CampaignFile)):
+                self.campaigns[place] = campaign
+        self.channels = self.one(CHANNELS, ChannelsFile)
+        self.ladders = self.one(LADDERS, LaddersFile)
+
+    def check_all(self) -> None:
+        """Read every file, then look for what they get wrong of each other."""
+        self.duban = self.one(DUBAN, DubanFile)
+        self.calendar = self.one(CALENDAR, CalendarFile) if CALENDAR in self._texts else CalendarFile()
+        self.read_rules()
+        self._check_campaigns()
+        if self.calendar and CALENDAR in self._documents:
+            self._add(CALENDAR, crosschecks.calendar_faults(self._documents[CALENDAR], self.calendar))
+        if self.channels:
+            self._add(CHANNELS, crosschecks.channel_faults(self._documents[CHANNELS], self.channels))
+        if self.ladders:
+            found = crosschecks.ladder_faults(self._documents[LADDERS], self.ladders, self._known())
+            self._add(LADDERS, found)
+
+    def one(self, place: str, shape: type[_Shape]) -> _Shape | None:
+        if place not in self._texts:
+            if not any(fault.place == place for fault in self.faults):
+                self.faults.append(Fault(place, 0, 0, "", "缺少这个文件", "用 duban init 可以得到一份样本"))
+            return None
+        read, faults = document.read(place, self._texts[place])
+        self.faults += faults
+        if read is None:
+            return None
+        self._documents[place] = read
+        model, faults = validated(read, shape)
+        self.faults += faults
+        return model
+
+    def _check_campaigns(self) -> None:
+        if not any(place.startswith(f"{CAMPAIGNS}/") for place in self._texts):
+            message = "没有专项行动"
+            self.faults.append(Fault(f"{CAMPAIGNS}/", 0, 0, "", message, "至少要有一个 campaigns/….yaml"))
+        first: dict[str, str] = {}
+        for place, campaign in self.campaigns.items():
+            self._add(place, crosschecks.campaign_faults(self._documents[place], campaign))
+            if (twin := first.setdefault(campaign.id, place)) != place:
+                message = f"编号“{campaign.id}”与 {twin} 重复"
+                self.faults.append(self._documents[place].fault(("id",), message, "请改名"))
+
+    def _add(self, place: str, faults: Iterator[Fault]) -> None:
+        broken = self._documents[place].broken
+        self.faults += [fault for fault in faults if fault.line not in broken]
+
+    def _known(self) -> Known:
+        """Return what the ladders may name. Phases and filings are known only if every campaign is sound."""
+        campaigns = [place for place in self._texts if place.startswith(f"{CAMPAIGNS}/")]
+        whole = len(self.campaigns) == len(campaigns)
+        words = {
+            "phase.id": [name for campaign in self.campaigns.values() for name in campaign.phases],
+            "filing.kind": [name for campaign in self.campaigns.values() for name in campaign.filings],
+        }
+        return Known(
+            channels=[*self.channels.channels, MANUAL] if self.channels else None,
+            bundles=list(self.channels.bundles) if self.channels else None,
+            words=words if whole else None,
+        )
