@@ -1,0 +1,1 @@
+"""The database. Here stand the unique keys, the version guard and the conditional updates of design.md §2."""

@@ -1,0 +1,228 @@
+"""When to look at each subject next. A tick's cost grows with what is due, never with what is on file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, case, func, insert, literal, select, tuple_, update
+
+from daemon.domain.ladder import Ladder, Subject, SubjectKind
+from daemon.domain.plan import Standing
+from daemon.domain.standing import Move, moved
+from daemon.store.tables import Instant, agenda
+
+
+@dataclass(frozen=True, slots=True)
+class AgendaRow:
+    """One subject on one ladder, as it was read; ``version`` guards what is written back."""
+
+    subject: Subject
+    ladder: str
+    due_at: datetime | None
+    standing: Standing
+    version: int
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        return (self.subject.kind, self.subject.id, self.ladder)
+
+
+_c = agenda.c
+_LIVE = and_(_c.due_at.is_not(None), _c.set_aside.is_(None))
+
+
+def _row(row: Any) -> AgendaRow:
+    kind, subject_id, ladder, due_at, since, anchor_version, version = row
+    return AgendaRow(
+        Subject(SubjectKind(kind), subject_id), ladder, due_at, Standing(anchor_version, since), version
+    )
+
+
+_COLUMNS = (_c.subject_kind, _c.subject_id, _c.ladder, _c.due_at, _c.since, _c.anchor_version, _c.version)
+
+
+def due(connection: Connection, now: datetime, limit: int) -> list[AgendaRow]:
+    """Read the rows to look at now, the longest due first."""
+    query = select(*_COLUMNS).where(_LIVE, _c.due_at <= now).order_by(_c.due_at).limit(limit)
+    return [_row(row) for row in connection.execute(query)]
+
+
+def rows_of(connection: Connection, keys: Iterable[tuple[str, int, str]]) -> list[AgendaRow]:
+    """Read the given rows, whether due or not, in the order of their keys."""
+    wanted = list(keys)
+    query = select(*_COLUMNS).where(tuple_(_c.subject_kind, _c.subject_id, _c.ladder).in_(wanted))
+    return sorted(map(_row, connection.execute(query)), key=lambda row: row.key) if wanted else []
+
+
+def of_subject(connection: Connection, subject: Subject) -> list[AgendaRow]:
+    query = select(*_COLUMNS).where(_c.subject_kind == subject.kind, _c.subject_id == subject.id)
+    return [_row(row) for row in connection.execute(query.order_by(_c.ladder))]
+
+
+def standings(
+    connection: Connection, kind: SubjectKind, ids: Sequence[int]
+) -> dict[int, dict[str, Standing]]:
+    """Return where subjects stand on each of their ladders."""
+    query = select(_c.subject_id, _c.ladder, _c.anchor_version, _c.since).where(
+        _c.subject_kind == kind, _c.subject_id.in_(ids)
+    )
+    found: dict[int, dict[str, Standing]] = {}
+    for subject_id, ladder, version, since in connection.execute(query):
+        found.setdefault(subject_id, {})[ladder] = Standing(version, since)
+    return found
+
+
+def earliest(connection: Connection) -> datetime | None:
+    """Return the earliest moment at which anything is to be looked at."""
+    found: datetime | None = connection.execute(
+        select(_c.due_at).where(_LIVE).order_by(_c.due_at).limit(1)
+    ).scalar()
+    return found
+
+
+_SETTLE = (
+    update(agenda)
+    .where(
+        _c.subject_kind == bindparam("kind"),
+        _c.subject_id == bindparam("id"),
+        _c.ladder == bindparam("on"),
+        _c.version == bindparam("seen"),
+    )
+    .values(due_at=bindparam("next_at"), version=_c.version + 1)
+)
+
+
+def advance(connection: Connection, steps: Sequence[tuple[AgendaRow, datetime | None]]) -> int:
+    """Set when to look next, each row only if it is still as it was read; return how many were.
+
+    This update comes first in the transaction that stores what was planned: it is the guard that makes two
+    scanners, a crash and a second scan harmless.
+    """
+    rows = [
+        {
+            "kind": row.subject.kind,
+            "id": row.subject.id,
+            "on": row.ladder,
+            "seen": row.version,
+            "next_at": next_at,
+        }
+        for row, next_at in steps
+    ]
+    return connection.execute(_SETTLE, rows).rowcount if rows else 0
+
+
+def set_aside(connection: Connection, row: AgendaRow, why: str) -> None:
+    """Look at a row no more until its subject changes: planning or storing it failed, or killed a process."""
+    connection.execute(
+        update(agenda)
+        .where(_c.subject_kind == row.subject.kind, _c.subject_id == row.subject.id, _c.ladder == row.ladder)
+        .values(set_aside=why, version=_c.version + 1)
+    )
+
+
+def aside(connection: Connection) -> list[tuple[Subject, str, str]]:
+    """Return the rows set aside, with the reason."""
+    query = select(_c.subject_kind, _c.subject_id, _c.ladder, _c.set_aside).where(_c.set_aside.is_not(None))
+    return [(Subject(SubjectKind(k), i), ladder, why) for k, i, ladder, why in connection.execute(query)]
+
+
+def enter(
+    connection: Connection, subject: Subject, ladders: Iterable[Ladder], since: datetime | None, now: datetime
+) -> None:
+    """Put a new subject on its ladders, to be looked at now."""
+    rows = [
+        {
+            "subject_kind": subject.kind,
+            "subject_id": subject.id,
+            "ladder": ladder.id,
+            "since": since,
+            "due_at": now,
+        }
+        for ladder in ladders
+    ]
+    if rows:
+        connection.execute(insert(agenda), rows)
+
+
+def move(
+    connection: Connection,
+    subject: Subject,
+    ladders: Mapping[str, Ladder],
+    kind: Move,
+    before: Mapping[str, date | None],
+    after: Mapping[str, date | None],
+    now: datetime,
+    zone: tzinfo,
+) -> dict[str, Standing]:
+    """Move a subject's standings as an event demands, look at it now, and return where it stood before."""
+    former: dict[str, Standing] = {}
+    for row in of_subject(connection, subject):
+        former[row.ladder] = row.standing
+        ladder = ladders.get(row.ladder)
+        anchor = ladder.anchor if ladder else ""
+        standing = moved(row.standing, kind, before.get(anchor), after.get(anchor), now, zone)
+        put(connection, row, standing, now)
+    return former
+
+
+def put(connection: Connection, row: AgendaRow, standing: Standing, now: datetime) -> None:
+    connection.execute(
+        update(agenda)
+        .where(_c.subject_kind == row.subject.kind, _c.subject_id == row.subject.id, _c.ladder == row.ladder)
+        .values(
+            since=standing.since,
+            anchor_version=standing.anchor_version,
+            due_at=_not_later(now),
+            version=_c.version + 1,
+            set_aside=None,
+        )
+    )
+
+
+def _not_later(now: datetime) -> object:
+    """A look that was due already stays due since then, so that releases wait for it."""
+    return case((and_(_c.due_at.is_not(None), _c.due_at < now), _c.due_at), else_=literal(now, Instant))
+
+
+def touch(connection: Connection, subjects: Iterable[Subject], now: datetime) -> None:
+    """Look at these subjects now; their standing stays."""
+    for kind, ids in by_kind(subjects).items():
+        connection.execute(
+            update(agenda)
+            .where(_c.subject_kind == kind, _c.subject_id.in_(ids))
+            .values(due_at=_not_later(now), version=_c.version + 1, set_aside=None)
+        )
+
+
+def touch_ladders(connection: Connection, ladders: Iterable[str], now: datetime) -> int:
+    """Look now at every subject on these ladders that has anything ahead or behind; return how many."""
+    return connection.execute(
+        update(agenda)
+        .where(_c.ladder.in_(list(ladders)))
+        .values(due_at=_not_later(now), version=_c.version + 1, set_aside=None)
+    ).rowcount
+
+
+def restart_all(connection: Connection, since: datetime) -> None:
+    """Begin again from a moment: nothing before it is owed (the simulator's ``--from``)."""
+    connection.execute(
+        update(agenda).values(since=since, due_at=since, version=_c.version + 1, set_aside=None)
+    )
+
+
+def by_kind(subjects: Iterable[Subject]) -> dict[SubjectKind, list[int]]:
+    kinds: dict[SubjectKind, list[int]] = {}
+    for subject in subjects:
+        kinds.setdefault(subject.kind, []).append(subject.id)
+    return kinds
+
+
+def waiting(connection: Connection, now: datetime) -> int:
+    """Count the rows that are due and not yet looked at."""
+    count = connection.execute(
+        select(func.count()).select_from(agenda).where(_LIVE, _c.due_at <= now)
+    ).scalar()
+    return count or 0

@@ -1,0 +1,254 @@
+"""Cases on file: each event changes the case, its tally and its agenda in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import date, datetime, tzinfo
+from decimal import Decimal
+from typing import Any, get_type_hints
+
+from sqlalchemy import Connection, func, insert, literal, select, update
+
+from daemon.domain.case import (
+    TRANSITIONS,
+    Case,
+    Event,
+    EventKind,
+    State,
+    apply,
+    check,
+    counts,
+    steps_to,
+)
+from daemon.domain.ladder import Ladder, Subject, SubjectKind
+from daemon.domain.plan import Standing
+from daemon.domain.standing import Move
+from daemon.domain.workdays import WorkdayCalendar, local_day
+from daemon.errors import RefusedError
+from daemon.store import agenda, events, tally
+from daemon.store.facts import case_of
+from daemon.store.tables import Instant, campaigns, cases
+from daemon.store.tables import agenda as agenda_table
+
+_COLUMN = {"campaign": "campaign_id", "unit": "unit_id"}
+
+
+def _values(case: Case) -> dict[str, Any]:
+    return {_COLUMN.get(f.name, f.name): getattr(case, f.name) for f in fields(Case) if f.name != "id"}
+
+
+def subject_of(case: Case) -> Subject:
+    return Subject(SubjectKind.CASE, case.id)
+
+
+def by_no(connection: Connection, no: str) -> Case | None:
+    row = connection.execute(select(cases).where(cases.c.no == no)).first()
+    return case_of(row) if row else None
+
+
+def all_by_no(connection: Connection, campaign: int) -> dict[str, Case]:
+    query = select(cases).where(cases.c.campaign_id == campaign)
+    return {row.no: case_of(row) for row in connection.execute(query)}
+
+
+def listed(connection: Connection, unit: int | None = None, states: list[State] | None = None) -> list[Case]:
+    query = select(cases).order_by(cases.c.no)
+    if unit is not None:
+        query = query.where(cases.c.unit_id == unit)
+    if states:
+        query = query.where(cases.c.state.in_(states))
+    return [case_of(row) for row in connection.execute(query)]
+
+
+def put_new(
+    connection: Connection, case: Case, ladders: Mapping[str, Ladder], since: datetime | None, now: datetime
+) -> Case:
+    """Put a case on file and on its ladders; its number must be new in the campaign."""
+    result = connection.execute(insert(cases).values(**_values(case)))
+    assert result.inserted_primary_key
+    stored = replace(case, id=int(result.inserted_primary_key[0]))
+    mine = [ladder for ladder in ladders.values() if ladder.about is SubjectKind.CASE]
+    agenda.enter(connection, subject_of(stored), mine, since, now)
+    return stored
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Lets events through: what it needs to judge them, and to move agendas."""
+
+    connection: Connection
+    ladders: Mapping[str, Ladder]
+    calendar: WorkdayCalendar
+    zone: tzinfo
+    now: datetime
+
+    def pass_through(self, case: Case, event: Event, *, move: Move | None = None, fill: bool = False) -> Case:
+        """Check an event and let it happen, or raise ``RefusedError``.
+
+        ``move`` overrides how it moves the ladders (imports); ``fill`` adds the steps that a ledger skipped,
+        marked (台账补记).
+        """
+        for step in steps_to(case, event.kind) if fill else ():
+            filled = Event(step, event.on, by=event.by, note="台账补记", filled=True)
+            case = self.pass_through(case, filled, move=move)
+        check(case, event, self.calendar)
+        kind = move or TRANSITIONS[event.kind].move
+        return happen(self.connection, case, event, kind, self.ladders, self.now, self.zone)
+
+    def register(self, draft: Case, event: Event, numbering: str, since: datetime | None) -> Case:
+        """Put a new case on file and register it; it takes the campaign's next number unless it has one."""
+        no = draft.no or next_number(self.connection, draft.campaign, numbering)
+        if on_file(self.connection, draft.campaign, no):
+            raise RefusedError(f"编号 {no} 已经存在")
+        reported = replace(draft, no=no, state=State.REPORTED)
+        case = put_new(self.connection, reported, self.ladders, since, self.now)
+        return self.pass_through(case, event, move=Move.LOOKED)
+
+
+def on_file(connection: Connection, campaign: int, no: str) -> bool:
+    query = select(cases.c.id).where(cases.c.campaign_id == campaign, cases.c.no == no)
+    return connection.execute(query).first() is not None
+
+
+def happen(
+    connection: Connection,
+    case: Case,
+    event: Event,
+    move: Move,
+    ladders: Mapping[str, Ladder],
+    now: datetime,
+    zone: tzinfo,
+) -> Case:
+    """Let an event that has passed the gate happen: case, tally, agenda and the event's own row."""
+    after = apply(case, event)
+    standings = agenda.move(
+        connection, subject_of(case), ladders, move, case.anchors, after.anchors, now, zone
+    )
+    connection.execute(update(cases).where(cases.c.id == case.id).values(**_values(after)))
+    today = local_day(now, zone)
+    _count(connection, case, after, event.on, today)
+    events.record(
+        connection,
+        subject_of(case),
+        event.kind,
+        event.on,
+        now,
+        by=event.by,
+        note=event.note,
+        data={
+            "before": _frozen(case),
+            "standings": {k: [s.anchor_version, _iso(s.since)] for k, s in standings.items()},
+            **({"due_on": event.due_on} if event.due_on else {}),
+            **({"unit": event.unit} if event.unit else {}),
+            **({"changes": dict(event.changes)} if event.changes else {}),
+            **({"filled": True} if event.filled else {}),
+        },
+    )
+    return after
+
+
+def _count(connection: Connection, before: Case, after: Case, effective: date, recorded: date) -> None:
+    """Book what an event changed: out of the old unit, into the new."""
+    old, new = counts(before), counts(after)
+    if before.unit != after.unit:
+        out = (-old[0], -old[1], -old[2])
+        tally.add(connection, before.campaign, before.unit, effective, recorded, out)
+        tally.add(connection, after.campaign, after.unit, effective, recorded, new)
+        return
+    delta = (new[0] - old[0], new[1] - old[1], new[2] - old[2])
+    tally.add(connection, after.campaign, after.unit, effective, recorded, delta)
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return instant.isoformat() if instant else None
+
+
+def _frozen(case: Case) -> dict[str, Any]:
+    return {k: (str(v) if isinstance(v, (date, Decimal)) else v) for k, v in asdict(case).items()}
+
+
+def thaw(frozen: Mapping[str, Any]) -> Case:
+    """Parse a case as an event kept it."""
+    hints = get_type_hints(Case)
+    return Case(**{name: _thawed(value, hints[name]) for name, value in frozen.items()})
+
+
+def _thawed(value: Any, hint: Any) -> Any:
+    if value is None:
+        return None
+    kinds = getattr(hint, "__args__", (hint,))
+    if date in kinds:
+        return date.fromisoformat(value)
+    if Decimal in kinds:
+        return Decimal(value)
+    return State(value) if State in kinds else value
+
+
+def undo(connection: Connection, case: Case, by: str, note: str, now: datetime, zone: tzinfo) -> Case | None:
+    """Take back the last event of a case, as if it had never been; return ``None`` if there is none.
+
+    The case, its tally and its standings become what they were; the event stays on file, marked.
+    """
+    past = events.of_subject(connection, subject_of(case))
+    last = next((e for e in reversed(past) if e.undone_by is None and e.kind != EventKind.UNDONE), None)
+    if last is None or "before" not in last.data:
+        return None
+    before = thaw(last.data["before"])
+    connection.execute(update(cases).where(cases.c.id == case.id).values(**_values(before)))
+    _count(connection, case, before, last.effective_on, local_day(now, zone))
+    for row in agenda.of_subject(connection, subject_of(case)):
+        version, since = last.data["standings"].get(row.ladder, [row.standing.anchor_version, None])
+        since_at = datetime.fromisoformat(since) if since else None
+        agenda.put(connection, row, Standing(version, since_at), now)
+    undoing = events.record(
+        connection,
+        subject_of(case),
+        EventKind.UNDONE,
+        local_day(now, zone),
+        now,
+        by=by,
+        note=note,
+        data={"undid": last.id, "kind": last.kind},
+    )
+    events.mark_undone(connection, last.id, undoing)
+    return before
+
+
+def next_number(connection: Connection, campaign: int, numbering: str) -> str:
+    """Take the campaign's next free case number."""
+    taken = set(connection.execute(select(cases.c.no).where(cases.c.campaign_id == campaign)).scalars())
+    last = connection.execute(select(campaigns.c.last_no).where(campaigns.c.id == campaign)).scalar() or 0
+    while (no := numbering.format(n=last + 1)) in taken:
+        last += 1
+    connection.execute(update(campaigns).where(campaigns.c.id == campaign).values(last_no=last + 1))
+    return no
+
+
+def enter_missing(connection: Connection, ladders: list[Ladder], now: datetime) -> int:
+    """Put every case on those of ``ladders`` that no case is on yet; return how many rows that made.
+
+    Each row takes over the subject's own beginning from its other ladders, so that a new ladder owes
+    nothing that its case does not.
+    """
+    a = agenda_table.c
+    mine = (
+        select(func.max(a.since))
+        .where(a.subject_kind == "case", a.subject_id == cases.c.id)
+        .scalar_subquery()
+    )
+    made = 0
+    for ladder in ladders:
+        on_it = select(a.subject_id).where(a.subject_kind == "case", a.ladder == ladder.id)
+        source = select(
+            literal("case"),
+            cases.c.id,
+            literal(ladder.id),
+            literal(now, Instant),
+            mine,
+            literal(1),
+            literal(1),
+        ).where(cases.c.id.not_in(on_it))
+        columns = [a.subject_kind, a.subject_id, a.ladder, a.due_at, a.since, a.anchor_version, a.version]
+        made += connection.execute(insert(agenda_table).from_select(columns, source)).rowcount
+    return made

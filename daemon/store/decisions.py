@@ -1,0 +1,144 @@
+"""Decisions: one row settles one occurrence, once. The key has no person, channel or text in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from daemon.domain.ladder import Subject, SubjectKind
+from daemon.domain.plan import Outcome, Settled, Settlement
+from daemon.store.agenda import AgendaRow, by_kind
+from daemon.store.tables import decisions
+
+_T = TypeVar("_T")
+_c = decisions.c
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A settled occurrence as it is on file."""
+
+    id: int
+    subject: Subject
+    ladder: str
+    rung: str
+    anchor_version: int
+    occurrence: str
+    outcome: Outcome
+    instant: datetime
+    decided_at: datetime
+    release_at: datetime | None
+    released_at: datetime | None
+    campaign: int
+    rules: str
+    inputs: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NewDecision:
+    row: AgendaRow
+    settlement: Settlement
+    release_at: datetime | None
+    campaign: int
+
+
+def decision_of(row: Row[Any]) -> Decision:
+    return Decision(
+        row.id,
+        Subject(SubjectKind(row.subject_kind), row.subject_id),
+        row.ladder,
+        row.rung,
+        row.anchor_version,
+        row.occurrence,
+        Outcome(row.outcome),
+        row.instant,
+        row.decided_at,
+        row.release_at,
+        row.released_at,
+        row.campaign_id,
+        row.rules,
+        row.inputs,
+    )
+
+
+def settled(connection: Connection, rows: Iterable[AgendaRow]) -> dict[tuple[str, int, str], Settled]:
+    """Return what is settled under the present anchor version of each row."""
+    rows = list(rows)
+    versions = {row.key: row.standing.anchor_version for row in rows}
+    found: dict[tuple[str, int, str], set[tuple[str, str]]] = {key: set() for key in versions}
+    for kind, ids in by_kind(row.subject for row in rows).items():
+        query = select(_c.subject_id, _c.ladder, _c.rung, _c.occurrence, _c.anchor_version).where(
+            _c.subject_kind == kind, _c.subject_id.in_(ids)
+        )
+        for subject_id, ladder, rung, occurrence, version in connection.execute(query):
+            key = (kind.value, subject_id, ladder)
+            if versions.get(key) == version:
+                found[key].add((rung, occurrence))
+    return {key: frozenset(pairs) for key, pairs in found.items()}
+
+
+def put(connection: Connection, new: Sequence[NewDecision], rules: str, now: datetime) -> None:
+    """Store decisions. A second one for the same occurrence is an ``IntegrityError``, never a silence."""
+    rows = [
+        {
+            "subject_kind": n.row.subject.kind,
+            "subject_id": n.row.subject.id,
+            "ladder": n.row.ladder,
+            "rung": n.settlement.rung,
+            "anchor_version": n.row.standing.anchor_version,
+            "occurrence": n.settlement.occurrence,
+            "outcome": n.settlement.outcome,
+            "instant": n.settlement.instant,
+            "decided_at": now,
+            "release_at": n.release_at,
+            "campaign_id": n.campaign,
+            "rules": rules,
+            "inputs": dict(n.settlement.inputs),
+        }
+        for n in new
+    ]
+    if rows:
+        connection.execute(insert(decisions), rows)
+
+
+def next_release(connection: Connection) -> datetime | None:
+    """Return the earliest moment of which anything waits to be released."""
+    found: datetime | None = connection.execute(
+        select(_c.release_at)
+        .where(_c.outcome == "said", _c.released_at.is_(None))
+        .order_by(_c.release_at)
+        .limit(1)
+    ).scalar()
+    return found
+
+
+def of_moment(connection: Connection, moment: datetime) -> list[Decision]:
+    query = select(decisions).where(_c.release_at == moment, _c.outcome == "said", _c.released_at.is_(None))
+    return [decision_of(row) for row in connection.execute(query.order_by(_c.id))]
+
+
+def mark_released(connection: Connection, ids: Sequence[int], now: datetime) -> int:
+    """Mark decisions released, only those that still wait; return how many."""
+    changed = 0
+    for chunk in chunks(ids):
+        changed += connection.execute(
+            update(decisions).where(_c.id.in_(chunk), _c.released_at.is_(None)).values(released_at=now)
+        ).rowcount
+    return changed
+
+
+def chunks(ids: Sequence[_T], size: int = 5000) -> Iterable[Sequence[_T]]:
+    """Cut a list so that it fits the parameters of one statement."""
+    return (ids[start : start + size] for start in range(0, len(ids), size))
+
+
+def load(connection: Connection, ids: Iterable[int]) -> dict[int, Decision]:
+    found: dict[int, Decision] = {}
+    for chunk in chunks(list(dict.fromkeys(ids))):
+        query = select(decisions).where(_c.id.in_(chunk))
+        found |= {row.id: decision_of(row) for row in connection.execute(query)}
+    return found

@@ -1,0 +1,223 @@
+"""Deliveries and attempts: claimed before they are made, and noted before the bytes leave.
+
+A claim is a conditional update with a lease; ``claim`` numbers it, so that who lost the lease can change
+nothing any more. Leases and hints are in wall time, ``next_attempt_at`` in office time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
+
+from daemon.store.tables import attempts, deliveries, items, notices
+
+_d, _a, _n = deliveries.c, attempts.c, notices.c
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that is mine until the lease ends. ``frozen``: the bytes of a try of unknown outcome."""
+
+    id: int
+    notice: int
+    leg: int
+    channel: str
+    claim: int
+    attempts: int
+    unknowns: int
+    frozen: Mapping[str, Any] | None
+
+
+def claim(
+    connection: Connection, channel: str, ids: Sequence[int], now: datetime, lease_until: datetime
+) -> list[Claimed]:
+    """Claim those of ``ids`` that are ready and due; the others belong to somebody else, or are done."""
+    rows = connection.execute(
+        update(deliveries)
+        .where(_d.id.in_(ids), _d.channel == channel, _d.state == "ready", _d.next_attempt_at <= now)
+        .values(state="sending", claim=_d.claim + 1, lease_until=lease_until)
+        .returning(_d.id, _d.notice_id, _d.leg, _d.channel, _d.claim, _d.attempts, _d.unknowns, _d.frozen)
+    )
+    return sorted((Claimed(*row) for row in rows), key=lambda c: c.id)
+
+
+def _mine(claimed: Claimed) -> Any:
+    return and_(_d.id == claimed.id, _d.state == "sending", _d.claim == claimed.claim)
+
+
+def open_attempt(
+    connection: Connection,
+    claimed: Claimed,
+    frozen: Mapping[str, Any],
+    now: datetime,
+    lease_until: datetime,
+    *,
+    repeat: bool,
+) -> int | None:
+    """Note a try before its bytes leave, and freeze them; return its number, ``None`` if no longer mine."""
+    number = claimed.attempts + 1
+    changed = connection.execute(
+        update(deliveries)
+        .where(_mine(claimed))
+        .values(attempts=number, frozen=dict(frozen), lease_until=lease_until)
+    )
+    if not changed.rowcount:
+        return None
+    connection.execute(
+        insert(attempts).values(
+            delivery_id=claimed.id,
+            number=number,
+            opened_at=now,
+            repeat=repeat,
+            said=_words(frozen["content"]),
+        )
+    )
+    return number
+
+
+def _words(content: Mapping[str, Any]) -> str:
+    """Return what a person reads of a content, whatever its channel."""
+    return str(
+        content.get("text") or "\n".join(filter(None, (content.get("title"), content.get("description"))))
+    )
+
+
+def close_attempt(
+    connection: Connection, delivery: int, number: int, outcome: str, now: datetime, **values: Any
+) -> None:
+    """Note how a try ended, however late; the first word stands unless it was that nobody knows."""
+    connection.execute(
+        update(attempts)
+        .where(
+            _a.delivery_id == delivery,
+            _a.number == number,
+            or_(_a.outcome.is_(None), _a.outcome == "unknown"),
+        )
+        .values(outcome=outcome, closed_at=now, **values)
+    )
+
+
+def settle(connection: Connection, claimed: Claimed, state: str) -> bool:
+    """End a delivery that is mine; the bytes are no longer kept."""
+    return bool(
+        connection.execute(
+            update(deliveries).where(_mine(claimed)).values(state=state, lease_until=None, frozen=None)
+        ).rowcount
+    )
+
+
+def settle_late(connection: Connection, delivery: int, number: int) -> bool:
+    """Mark as sent a delivery whose lease was lost meanwhile, unless it is being sent again or done."""
+    return bool(
+        connection.execute(
+            update(deliveries)
+            .where(_d.id == delivery, _d.state == "ready", _d.attempts == number)
+            .values(state="sent", lease_until=None, frozen=None)
+        ).rowcount
+    )
+
+
+def put_back(
+    connection: Connection, claimed: Claimed, at: datetime, *, thaw: bool, unknown: bool = False
+) -> bool:
+    """Make a delivery ready again at ``at``; a definite failure thaws its text."""
+    values: dict[str, Any] = {"state": "ready", "lease_until": None, "next_attempt_at": at, "hinted_at": None}
+    if thaw:
+        values["frozen"] = None
+    if unknown:
+        values["unknowns"] = _d.unknowns + 1
+    return bool(connection.execute(update(deliveries).where(_mine(claimed)).values(**values)).rowcount)
+
+
+def drop_others(connection: Connection, notice: int) -> None:
+    """Drop what is not yet being sent of a notice that has nothing left to say."""
+    connection.execute(
+        update(deliveries)
+        .where(_d.notice_id == notice, _d.state == "ready", _d.frozen.is_(None))
+        .values(state="dropped", frozen=None)
+    )
+
+
+def leg_states(connection: Connection, notice: int, leg: int) -> list[str]:
+    """Return the states of a leg's deliveries, with the notice's row held until the transaction ends."""
+    connection.execute(update(notices).where(_n.id == notice).values(leg=_n.leg))
+    query = select(_d.state).where(_d.notice_id == notice, _d.leg == leg)
+    return list(connection.execute(query).scalars())
+
+
+def mark_sent(connection: Connection, notice: int, state: str, leg: str, now: datetime) -> None:
+    """A person was reached, or the office was given the task: the items are said."""
+    connection.execute(
+        update(notices)
+        .where(_n.id == notice, _n.state.in_(("ready", "failed")))
+        .values(state=state, sent_at=now, sent_leg=leg)
+    )
+    if state == "sent":
+        mark_said(connection, notice, now)
+
+
+def mark_said(connection: Connection, notice: int, now: datetime) -> None:
+    connection.execute(
+        update(items)
+        .where(items.c.notice_id == notice, items.c.state == "open")
+        .values(state="said", closed_at=now)
+    )
+
+
+def to_hint(connection: Connection, now: datetime, stale: datetime, limit: int) -> dict[str, list[int]]:
+    """Return what is ready and was not hinted at, or so long ago that the hint must be lost, by channel."""
+    query = (
+        select(_d.channel, _d.id)
+        .where(
+            _d.state == "ready",
+            _d.next_attempt_at <= now,
+            or_(_d.hinted_at.is_(None), _d.hinted_at < stale),
+        )
+        .order_by(_d.next_attempt_at, _d.id)
+        .limit(limit)
+    )
+    found: dict[str, list[int]] = {}
+    for channel, delivery in connection.execute(query):
+        found.setdefault(channel, []).append(delivery)
+    return found
+
+
+def mark_hinted(connection: Connection, ids: Sequence[int], wall: datetime) -> None:
+    connection.execute(update(deliveries).where(_d.id.in_(ids)).values(hinted_at=wall))
+
+
+def expired(connection: Connection, wall: datetime) -> list[tuple[Claimed, int | None]]:
+    """Return deliveries whose lease has run out, each with the try that was under way, if any."""
+    query = (
+        select(
+            _d.id, _d.notice_id, _d.leg, _d.channel, _d.claim, _d.attempts, _d.unknowns, _d.frozen, _a.number
+        )
+        .join_from(
+            deliveries,
+            attempts,
+            and_(_a.delivery_id == _d.id, _a.number == _d.attempts, _a.outcome.is_(None)),
+            isouter=True,
+        )
+        .where(_d.state == "sending", _d.lease_until < wall)
+    )
+    return [(Claimed(*row[:8]), row[8]) for row in connection.execute(query)]
+
+
+def next_at(connection: Connection) -> datetime | None:
+    """Return when the next try is due."""
+    found: datetime | None = connection.execute(
+        select(_d.next_attempt_at).where(_d.state == "ready").order_by(_d.next_attempt_at).limit(1)
+    ).scalar()
+    return found
+
+
+def in_flight(connection: Connection, now: datetime) -> int:
+    """Count what is due or being sent."""
+    query = select(func.count()).where(
+        or_(_d.state == "sending", and_(_d.state == "ready", _d.next_attempt_at <= now))
+    )
+    return connection.execute(query).scalar() or 0

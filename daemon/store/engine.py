@@ -1,0 +1,64 @@
+"""Opens the database: SQLite or PostgreSQL, with the same transactions on both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+
+BUSY_MS = 10_000
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine whose write transactions are serial on SQLite and read-committed on PostgreSQL."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(
+            parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, json_serializer=to_json
+        )
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, json_serializer=to_json)
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    """Take transactions out of sqlite3's hands: its own start at the first write and lose updates.
+
+    ``synchronous=FULL``: in WAL mode NORMAL may drop the last commits at power loss, and a message already
+    sent would be sent again.
+    """
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_MS}", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get("read_only")
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def to_json(value: object) -> str:
+    """Write inputs and reasons: days and amounts as text, Chinese as it is."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open one snapshot to read from; it never waits for a writer on SQLite."""
+    with engine.connect().execution_options(read_only=True) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Open one write transaction; keep it short, and keep providers out of it."""
+    with engine.begin() as connection:
+        yield connection

@@ -1,0 +1,252 @@
+"""Loads what is known of subjects, in a handful of selects however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from daemon.domain.campaign import Campaign
+from daemon.domain.case import Case, State
+from daemon.domain.ladder import Names, Subject, SubjectKind
+from daemon.domain.pace import Count, missing, pace, rectification_rate, verdict
+from daemon.domain.plan import Facts
+from daemon.domain.workdays import local_day
+from daemon.store import agenda
+from daemon.store.tables import campaigns, cases, subjects, units
+from daemon.store.tally import Rates
+
+FILING_OPEN = ("open", "returned")
+_CASE_COLUMNS = {"campaign": "campaign_id", "unit": "unit_id"}
+_CASE_FIELDS = [field.name for field in fields(Case)]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    id: int
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """A filing, target, phase or campaign. ``key`` names it in its campaign's file."""
+
+    id: int
+    kind: SubjectKind
+    campaign: int
+    key: str
+    unit: int | None
+    start_on: date | None
+    due_on: date | None
+    state: str
+    submitted_on: date | None
+    returned_on: date | None
+    nil: bool
+
+
+@dataclass(frozen=True)
+class Known:
+    """The facts of the subjects asked for, with the rows they were made from."""
+
+    facts: Mapping[Subject, Facts]
+    cases: Mapping[int, Case]
+    matters: Mapping[int, Matter]
+    units: Mapping[int, Unit]
+    campaigns: Mapping[int, Campaign]
+    rates: Rates
+
+    def unit_of(self, subject: Subject) -> int | None:
+        """Return the unit concerned, where there is one."""
+        if subject.kind is SubjectKind.CASE:
+            return self.cases[subject.id].unit
+        return self.matters[subject.id].unit
+
+    def campaign_of(self, subject: Subject) -> int:
+        if subject.kind is SubjectKind.CASE:
+            return self.cases[subject.id].campaign
+        return self.matters[subject.id].campaign
+
+
+def case_of(row: Row[Any]) -> Case:
+    """Parse a row of ``cases`` once; inside, it is a value."""
+    mapping = row._mapping
+    values = {name: mapping[_CASE_COLUMNS.get(name, name)] for name in _CASE_FIELDS}
+    return Case(**{**values, "state": State(values["state"])})
+
+
+def load_cases(connection: Connection, ids: Iterable[int]) -> dict[int, Case]:
+    query = select(cases).where(cases.c.id.in_(list(ids)))
+    return {row.id: case_of(row) for row in connection.execute(query)}
+
+
+def load_matters(connection: Connection, ids: Iterable[int]) -> dict[int, Matter]:
+    query = select(subjects).where(subjects.c.id.in_(list(ids)))
+    return {row.id: matter_of(row) for row in connection.execute(query)}
+
+
+def matter_of(row: Row[Any]) -> Matter:
+    return Matter(
+        row.id,
+        SubjectKind(row.kind),
+        row.campaign_id,
+        row.key,
+        row.unit_id,
+        row.start_on,
+        row.due_on,
+        row.state,
+        row.submitted_on,
+        row.returned_on,
+        row.nil,
+    )
+
+
+def load_units(connection: Connection) -> dict[int, Unit]:
+    query = select(units.c.id, units.c.name, units.c.kind)
+    return {row.id: Unit(row.id, row.name, row.kind) for row in connection.execute(query)}
+
+
+def load_campaigns(connection: Connection, known: Mapping[str, Campaign]) -> dict[int, Campaign]:
+    """Return the campaigns of the rule set by their number in the database."""
+    query = select(campaigns.c.id, campaigns.c.key)
+    return {row.id: known[row.key] for row in connection.execute(query) if row.key in known}
+
+
+def load(connection: Connection, wanted: Iterable[Subject], known: Mapping[str, Campaign]) -> Known:
+    """Load the facts of ``wanted``. Names as of an instant are read when they are asked for, within the
+    same connection; a subject that is not on file is left out.
+    """
+    kinds = agenda.by_kind(dict.fromkeys(wanted))
+    case_ids = kinds.pop(SubjectKind.CASE, [])
+    matter_ids = [i for ids in kinds.values() for i in ids]
+    found = Known(
+        {},
+        load_cases(connection, case_ids) if case_ids else {},
+        load_matters(connection, matter_ids) if matter_ids else {},
+        load_units(connection),
+        load_campaigns(connection, known),
+        Rates(connection),
+    )
+    standings = {kind: agenda.standings(connection, kind, ids) for kind, ids in kinds.items()}
+    standings[SubjectKind.CASE] = agenda.standings(connection, SubjectKind.CASE, case_ids) if case_ids else {}
+    facts: dict[Subject, Facts] = {}
+    for case in found.cases.values():
+        subject = Subject(SubjectKind.CASE, case.id)
+        facts[subject] = _case_facts(case, subject, found, standings[SubjectKind.CASE].get(case.id, {}))
+    for matter in found.matters.values():
+        subject = Subject(matter.kind, matter.id)
+        facts[subject] = _matter_facts(matter, subject, found, standings[matter.kind].get(matter.id, {}))
+    return Known(facts, found.cases, found.matters, found.units, found.campaigns, found.rates)
+
+
+def _case_facts(case: Case, subject: Subject, known: Known, standings: Mapping[str, Any]) -> Facts:
+    campaign, unit = known.campaigns[case.campaign], known.units[case.unit]
+    own = {
+        "open": case.is_open,
+        "unsigned": case.is_open and case.signed_on is None,
+        "key": case.key,
+        "case": {
+            "no": case.no,
+            "state": case.state.value,
+            "due_on": case.due_on,
+            "assigned_on": case.assigned_on,
+            "found_on": case.found_on,
+            "amount": case.amount,
+            "category": case.category,
+            "source": case.source,
+            "returns": case.returns,
+            "extensions": case.extensions,
+        },
+        "unit": {"name": unit.name, "kind": unit.kind},
+    }
+    as_of = partial(_case_names, case, own, known, campaign)
+    return Facts(subject, campaign.zone, case.anchors, own, as_of, standings)
+
+
+def _case_names(case: Case, own: Names, known: Known, campaign: Campaign, instant: datetime) -> Names:
+    day = local_day(instant, campaign.zone)
+    count = known.rates.count(case.campaign, day, case.unit)
+    unit = {**_mapping(own["unit"]), "total": count.total, "closed": count.closed}
+    return {**own, **_countdown(case.due_on, day, case.is_open), "unit": unit}
+
+
+def _countdown(due_on: date | None, day: date, is_open: bool) -> dict[str, object]:
+    """Return how near a deadline is; ``overdue`` begins at the midnight after it."""
+    if due_on is None:
+        return {"overdue": False, "days_left": None}
+    return {"overdue": is_open and day > due_on, "days_left": (due_on - day).days}
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    assert isinstance(value, Mapping)
+    return value
+
+
+def _matter_facts(matter: Matter, subject: Subject, known: Known, standings: Mapping[str, Any]) -> Facts:
+    campaign = known.campaigns[matter.campaign]
+    own: dict[str, object] = {"open": True, "min_cases": campaign.min_cases}
+    if matter.unit is not None:
+        unit = known.units[matter.unit]
+        own["unit"] = {"name": unit.name, "kind": unit.kind}
+    anchors = {"start": matter.start_on, "due": matter.due_on, "end": matter.due_on}
+    match matter.kind:
+        case SubjectKind.FILING:
+            is_open = matter.state in FILING_OPEN
+            own |= {"open": is_open, "unsigned": is_open}
+            own["filing"] = {"kind": matter.key, "state": matter.state, "due_on": matter.due_on}
+            anchors |= {"submitted": matter.submitted_on, "returned": matter.returned_on}
+        case SubjectKind.PHASE:
+            days = (matter.due_on - matter.start_on).days + 1 if matter.due_on and matter.start_on else 0
+            own["phase"] = {"id": matter.key, "from": matter.start_on, "to": matter.due_on, "days": days}
+        case SubjectKind.TARGET:
+            own["target"] = {"due_on": matter.due_on, "percent": _percent(matter, campaign)}
+    as_of = partial(_matter_names, matter, own, known, campaign)
+    return Facts(subject, campaign.zone, anchors, own, as_of, standings)
+
+
+def _percent(matter: Matter, campaign: Campaign) -> int:
+    return next((m.percent for m in campaign.milestones if m.on == matter.due_on), 100)
+
+
+def _matter_names(matter: Matter, own: Names, known: Known, campaign: Campaign, instant: datetime) -> Names:
+    day = local_day(instant, campaign.zone)
+    names = {**own, **_countdown(matter.due_on, day, bool(own["open"]))}
+    if matter.kind in (SubjectKind.TARGET, SubjectKind.CAMPAIGN):
+        names |= target_numbers(matter, known, campaign, day)
+    return names
+
+
+def target_numbers(matter: Matter, known: Known, campaign: Campaign, day: date) -> dict[str, object]:
+    """Return the numbers of a target or campaign as of the end of ``day``, as they had been told by then.
+
+    A milestone's own numbers stop at the milestone.
+    """
+    upto = min(day, matter.due_on) if matter.kind is SubjectKind.TARGET and matter.due_on else day
+    count = known.rates.count(matter.campaign, upto, matter.unit, recorded=day)
+    expected = pace(count, campaign.pace_from, campaign.milestones, upto)
+    numbers: dict[str, object] = {
+        "total": count.total,
+        "closed": count.closed,
+        "rate": rectification_rate(count),
+        "pace": expected,
+        "behind": count.closed < expected,
+    }
+    if matter.kind is SubjectKind.TARGET and matter.due_on:
+        numbers |= _against_target(matter, matter.due_on, count, known, _percent(matter, campaign))
+    return numbers
+
+
+def _against_target(
+    matter: Matter, due_on: date, count: Count, known: Known, percent: int
+) -> dict[str, object]:
+    reachable = count.closed + known.rates.still_reachable(matter.campaign, due_on)
+    return {
+        "missing": missing(count, percent),
+        "reachable": reachable / count.total if count.total else None,
+        "reachable_closed": reachable,
+        "verdict": verdict(count, percent).value,
+    }

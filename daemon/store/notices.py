@@ -1,0 +1,383 @@
+"""Items and the notices that carry them to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, insert, or_, select, update
+
+from daemon.domain.ladder import Act, Audience, Part, Role, Subject, SubjectKind
+from daemon.domain.people import Recipient
+from daemon.domain.plan import Reason
+from daemon.store.decisions import chunks
+from daemon.store.tables import decisions, deliveries, items, notices, signatures, unaddressed
+
+_i, _n, _d = items.c, notices.c, deliveries.c
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """One decision for one person."""
+
+    id: int
+    decision: int
+    person: int
+    role: Role
+    unit: int | None
+    part: Part
+    line: int
+    own_unit: bool
+    acting_for: int | None
+    state: str
+    notice: int | None
+    superseded_by: int | None
+
+    @property
+    def recipient(self) -> Recipient:
+        return Recipient(self.person, self.role, self.unit, self.own_unit, self.acting_for)
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    decision: int
+    recipient: Recipient
+    part: Part
+    line: int
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewNotice:
+    """A notice to be: its items, and the first leg that reaches the person."""
+
+    person: int
+    campaign: int
+    bundle: str
+    moment: datetime
+    legs: tuple[tuple[str, ...], ...]
+    act: Act | None
+    audience: Audience
+    items: tuple[int, ...] = ()
+    approval: str | None = None
+    kind: str = "rungs"
+    channels: Mapping[str, datetime] = field(default_factory=dict)
+    """The channels of the first leg, each with when it may leave; empty while approval is waited for."""
+    leg: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    id: int
+    kind: str
+    person: int
+    campaign: int
+    bundle: str
+    moment: datetime
+    legs: tuple[tuple[str, ...], ...]
+    leg: int
+    act: Act | None
+    audience: Audience
+    state: str
+    created_at: datetime
+    sent_at: datetime | None
+    sent_leg: str | None
+    reason: Mapping[str, Any] | None
+    approval: str | None
+    approved_at: datetime | None
+    approved_by: str | None
+    document_hash: str | None
+
+
+def item_of(row: Row[Any]) -> StoredItem:
+    return StoredItem(
+        row.id,
+        row.decision_id,
+        row.person_id,
+        Role(row.role),
+        row.unit_id,
+        Part(row.part),
+        row.line,
+        row.own_unit,
+        row.acting_for,
+        row.state,
+        row.notice_id,
+        row.superseded_by,
+    )
+
+
+def notice_of(row: Row[Any]) -> Notice:
+    return Notice(
+        row.id,
+        row.kind,
+        row.person_id,
+        row.campaign_id,
+        row.bundle,
+        row.moment,
+        tuple(tuple(leg) for leg in row.legs),
+        row.leg,
+        Act(row.act) if row.act else None,
+        Audience(row.audience),
+        row.state,
+        row.created_at,
+        row.sent_at,
+        row.sent_leg,
+        row.reason,
+        row.approval,
+        row.approved_at,
+        row.approved_by,
+        row.document_hash,
+    )
+
+
+def reason_json(reason: Reason) -> dict[str, Any]:
+    return {"code": reason.code.value, **reason.inputs}
+
+
+def put_items(connection: Connection, new: Sequence[NewItem], now: datetime) -> dict[tuple[int, int], int]:
+    """Store items and return their numbers by (decision, person)."""
+    rows = [
+        {
+            "decision_id": n.decision,
+            "person_id": n.recipient.person,
+            "role": n.recipient.role,
+            "unit_id": n.recipient.unit,
+            "part": n.part,
+            "line": n.line,
+            "own_unit": n.recipient.own_unit,
+            "acting_for": n.recipient.acting_for,
+            "state": "dropped" if n.reason else "open",
+            "reason": reason_json(n.reason) if n.reason else None,
+            "opened_at": now,
+            "closed_at": now if n.reason else None,
+        }
+        for n in new
+    ]
+    if rows:
+        connection.execute(insert(items), rows)
+    return item_ids(connection, [n.decision for n in new])
+
+
+def item_ids(connection: Connection, decision_ids: Sequence[int]) -> dict[tuple[int, int], int]:
+    found: dict[tuple[int, int], int] = {}
+    for chunk in chunks(list(dict.fromkeys(decision_ids))):
+        query = select(_i.decision_id, _i.person_id, _i.id).where(_i.decision_id.in_(chunk))
+        found |= {(decision, person): id_ for decision, person, id_ in connection.execute(query)}
+    return found
+
+
+def unbound(connection: Connection) -> list[StoredItem]:
+    """Return items that wait for a notice: a new holder's, and weaker ones whose stronger fell out."""
+    query = select(items).where(_i.state == "open", _i.notice_id.is_(None)).order_by(_i.id)
+    return [item_of(row) for row in connection.execute(query)]
+
+
+def has_unbound(connection: Connection) -> bool:
+    query = select(_i.id).where(_i.state == "open", _i.notice_id.is_(None)).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def supersede(connection: Connection, pairs: Sequence[tuple[int, int]], now: datetime) -> None:
+    """Let the stronger item speak for the weaker, given as (weaker, stronger)."""
+    for weaker, stronger in pairs:
+        connection.execute(
+            update(items)
+            .where(_i.id == weaker)
+            .values(state="superseded", superseded_by=stronger, closed_at=now, notice_id=None)
+        )
+
+
+def put_notices(connection: Connection, new: Sequence[NewNotice], now: datetime) -> list[int]:
+    """Store notices with their items bound and their first leg opened, and return their numbers."""
+    numbers: list[int] = []
+    for notice in new:
+        number = _put_notice(connection, notice, now)
+        numbers.append(number)
+        if notice.items:
+            connection.execute(
+                update(items)
+                .where(_i.id.in_(notice.items), _i.notice_id.is_(None), _i.state == "open")
+                .values(notice_id=number)
+            )
+    open_legs(connection, [(number, n.leg, n.channels) for number, n in zip(numbers, new, strict=True)])
+    return numbers
+
+
+def _put_notice(connection: Connection, notice: NewNotice, now: datetime) -> int:
+    result = connection.execute(
+        insert(notices).values(
+            kind=notice.kind,
+            person_id=notice.person,
+            campaign_id=notice.campaign,
+            bundle=notice.bundle,
+            moment=notice.moment,
+            legs=[list(leg) for leg in notice.legs],
+            leg=notice.leg,
+            act=notice.act,
+            audience=notice.audience,
+            state="waiting" if notice.approval else "ready",
+            created_at=now,
+            approval=notice.approval,
+        )
+    )
+    assert result.inserted_primary_key
+    return int(result.inserted_primary_key[0])
+
+
+def open_legs(connection: Connection, legs: Iterable[tuple[int, int, Mapping[str, datetime]]]) -> None:
+    """Open a leg of each notice: one delivery for each of its channels, ready at the given moment."""
+    rows = [
+        {"notice_id": notice, "leg": leg, "channel": channel, "state": "ready", "next_attempt_at": at}
+        for notice, leg, channels in legs
+        for channel, at in channels.items()
+    ]
+    if rows:
+        connection.execute(insert(deliveries), rows)
+
+
+def put_unaddressed(connection: Connection, gaps: Iterable[tuple[int, Part, int]], now: datetime) -> None:
+    """Note the lines that reached nobody: (decision, part, line). They are tried again at every release."""
+    known = {
+        (row.decision_id, row.part, row.line)
+        for row in connection.execute(select(unaddressed).where(unaddressed.c.resolved_at.is_(None)))
+    }
+    rows = [
+        {"decision_id": decision, "part": part, "line": line, "since": now}
+        for decision, part, line in gaps
+        if (decision, part, line) not in known
+    ]
+    if rows:
+        connection.execute(insert(unaddressed), rows)
+
+
+def open_gaps(connection: Connection) -> list[tuple[int, Part, int]]:
+    query = select(unaddressed).where(unaddressed.c.resolved_at.is_(None)).order_by(unaddressed.c.since)
+    return [(row.decision_id, Part(row.part), row.line) for row in connection.execute(query)]
+
+
+def close_gap(connection: Connection, gap: tuple[int, Part, int], now: datetime) -> None:
+    decision, part, line = gap
+    c = unaddressed.c
+    connection.execute(
+        update(unaddressed)
+        .where(c.decision_id == decision, c.part == part, c.line == line)
+        .values(resolved_at=now)
+    )
+
+
+def load(connection: Connection, ids: Iterable[int]) -> dict[int, Notice]:
+    query = select(notices).where(_n.id.in_(list(ids)))
+    return {row.id: notice_of(row) for row in connection.execute(query)}
+
+
+def items_of(connection: Connection, notice_ids: Iterable[int]) -> dict[int, list[StoredItem]]:
+    """Return the items of notices that are still to be said, or were said."""
+    query = select(items).where(_i.notice_id.in_(list(notice_ids)), _i.state.in_(("open", "said")))
+    found: dict[int, list[StoredItem]] = {}
+    for row in connection.execute(query.order_by(_i.id)):
+        found.setdefault(row.notice_id, []).append(item_of(row))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A live item, with what it says; others of the same subject, ladder and person may give way to it."""
+
+    item: int
+    subject: Subject
+    ladder: str
+    person: int
+    part: Part
+    decision: int
+    rung: str
+    occurrence: str
+    instant: datetime
+
+
+def rivals(connection: Connection, mine: Iterable[tuple[Subject, str, int]]) -> list[Rival]:
+    """Return every live item for these (subject, ladder, person)."""
+    c = decisions.c
+    found: list[Rival] = []
+    for chunk in chunks(list(dict.fromkeys(mine)), 200):
+        match = or_(
+            *(
+                and_(
+                    c.subject_kind == subject.kind,
+                    c.subject_id == subject.id,
+                    c.ladder == ladder,
+                    _i.person_id == person,
+                )
+                for subject, ladder, person in chunk
+            )
+        )
+        query = (
+            select(
+                _i.id,
+                c.subject_kind,
+                c.subject_id,
+                c.ladder,
+                _i.person_id,
+                _i.part,
+                c.id.label("decision"),
+                c.rung,
+                c.occurrence,
+                c.instant,
+            )
+            .join_from(items, decisions, _i.decision_id == c.id)
+            .where(match, _i.state.in_(("open", "said")))
+        )
+        found += [
+            Rival(i, Subject(SubjectKind(kind), sid), ladder, person, Part(part), decision, rung, key, at)
+            for i, kind, sid, ladder, person, part, decision, rung, key, at in connection.execute(query)
+        ]
+    return found
+
+
+def siblings(connection: Connection, decision_ids: Iterable[int]) -> dict[int, list[StoredItem]]:
+    """Return all items of decisions, whatever became of them."""
+    found: dict[int, list[StoredItem]] = {}
+    for chunk in chunks(list(dict.fromkeys(decision_ids))):
+        for row in connection.execute(select(items).where(_i.decision_id.in_(chunk)).order_by(_i.id)):
+            found.setdefault(row.decision_id, []).append(item_of(row))
+    return found
+
+
+def signed(connection: Connection, subjects: Iterable[Subject]) -> set[tuple[Subject, int]]:
+    """Return who has signed for what."""
+    found: set[tuple[Subject, int]] = set()
+    c = signatures.c
+    for subject in dict.fromkeys(subjects):
+        query = select(c.person_id).where(c.subject_kind == subject.kind, c.subject_id == subject.id)
+        found |= {(subject, person) for person in connection.execute(query).scalars()}
+    return found
+
+
+def drop_items(connection: Connection, dropped: Sequence[tuple[int, Reason]], now: datetime) -> None:
+    """Drop items with their reason, and look again at those that had given way to them."""
+    for number, reason in dropped:
+        changed = connection.execute(
+            update(items)
+            .where(_i.id == number, _i.state == "open")
+            .values(state="dropped", reason=reason_json(reason), closed_at=now)
+        )
+        if changed.rowcount:
+            connection.execute(
+                update(items)
+                .where(_i.superseded_by == number, _i.state == "superseded")
+                .values(state="open", superseded_by=None, closed_at=None, notice_id=None)
+            )
+
+
+def close(connection: Connection, notice: int, state: str, **values: Any) -> None:
+    connection.execute(update(notices).where(_n.id == notice).values(state=state, **values))
+
+
+def waiting(connection: Connection) -> list[int]:
+    """Return the notices that wait for approval."""
+    return list(connection.execute(select(_n.id).where(_n.state == "waiting").order_by(_n.id)).scalars())
+
+
+def move_to_leg(connection: Connection, notice: int, leg: int) -> None:
+    connection.execute(update(notices).where(_n.id == notice).values(leg=leg))

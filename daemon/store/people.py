@@ -1,0 +1,88 @@
+"""Persons, their posts, and the units they hold them in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, Row, or_, select
+
+from daemon.domain.ladder import Role
+from daemon.domain.people import Acting, Directory, Post
+from daemon.store.tables import acting, persons, posts, units
+
+CHANNEL_ADDRESS = {"email": "email", "sms": "phone", "wecom": "wecom"}
+"""Which column of a person a channel writes to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One human. The contact table is the only place that holds a whole phone number."""
+
+    id: int
+    name: str
+    phone: str | None
+    email: str | None
+    wecom: str | None
+
+    def address(self, channel: str) -> str | None:
+        """Return where ``channel`` reaches this person; the office can always be asked by hand."""
+        if channel not in CHANNEL_ADDRESS:
+            return f"{self.name}{f'（{self.phone}）' if self.phone else ''}"
+        found: str | None = getattr(self, CHANNEL_ADDRESS[channel])
+        return found
+
+
+def directory(connection: Connection, on: date) -> Directory:
+    """Return who holds which post on a day."""
+    c = posts.c
+    query = select(c.person_id, c.role, c.unit_id, c.since, c.until).where(
+        or_(c.since.is_(None), c.since <= on), or_(c.until.is_(None), c.until >= on)
+    )
+    held = [Post(p, Role(r), u, s, e) for p, r, u, s, e in connection.execute(query.order_by(c.id))]
+    stand_ins = [
+        Acting(row.person_id, row.stand_in_id, row.since, row.until)
+        for row in connection.execute(select(acting).where(acting.c.since <= on, acting.c.until >= on))
+    ]
+    return Directory(held, on, stand_ins)
+
+
+def load(connection: Connection, ids: Iterable[int]) -> dict[int, Person]:
+    query = select(persons).where(persons.c.id.in_(list(ids)))
+    return {row.id: _person(row) for row in connection.execute(query)}
+
+
+def load_all(connection: Connection) -> dict[int, Person]:
+    return {row.id: _person(row) for row in connection.execute(select(persons))}
+
+
+def _person(row: Row[Any]) -> Person:
+    return Person(row.id, row.name, row.phone, row.email, row.wecom)
+
+
+def titles(connection: Connection, ids: Iterable[int]) -> dict[tuple[int, str], str]:
+    """Return the title a person bears in a role."""
+    query = select(posts.c.person_id, posts.c.role, posts.c.title).where(posts.c.person_id.in_(list(ids)))
+    return {(person, role): title for person, role, title in connection.execute(query)}
+
+
+def unit_ids(connection: Connection, on: date, kinds: Iterable[str] | None = None) -> list[int]:
+    """Return the units that stand on a day, of the given kinds or of all."""
+    query = select(units.c.id).where(
+        or_(units.c.since.is_(None), units.c.since <= on), or_(units.c.until.is_(None), units.c.until >= on)
+    )
+    if kinds is not None:
+        query = query.where(units.c.kind.in_(list(kinds)))
+    return list(connection.execute(query.order_by(units.c.id)).scalars())
+
+
+def person_named(connection: Connection, who: str) -> Person | None:
+    """Find the one person that ``who`` names: a name, a phone, a WeCom account or a mail address."""
+    c = persons.c
+    query = select(persons).where(or_(c.name == who, c.phone == who, c.wecom == who, c.email == who))
+    rows = connection.execute(query).all()
+    if len(rows) != 1:
+        return None
+    return _person(rows[0])

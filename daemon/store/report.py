@@ -1,0 +1,114 @@
+"""What was said, as other people's tools read it: one mapping a notice, one a case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from daemon.domain.ladder import Ladder, SubjectKind
+from daemon.store import contexts, decisions, facts, notices, people
+from daemon.store.decisions import Decision
+from daemon.store.notices import Notice, StoredItem
+from daemon.store.tables import attempts, deliveries
+from daemon.store.tables import notices as notices_table
+
+HANDED_OVER = ("sent", "manual", "done")
+
+
+def said(
+    connection: Connection, campaigns: Mapping[str, Any], ladders: Mapping[str, Ladder]
+) -> Iterator[dict[str, Any]]:
+    """Yield one mapping for each notice handed over, in the order of time (design.md §6)."""
+    ids = list(
+        connection.execute(
+            select(notices_table.c.id)
+            .where(notices_table.c.state.in_(HANDED_OVER))
+            .order_by(notices_table.c.sent_at, notices_table.c.id)
+        ).scalars()
+    )
+    told = _Told(connection, ids, campaigns, ladders)
+    for number in ids:
+        yield told.line(number)
+
+
+class _Told:
+    """Everything needed to tell of notices, loaded at once."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        ids: Iterable[int],
+        campaigns: Mapping[str, Any],
+        ladders: Mapping[str, Ladder],
+    ) -> None:
+        ids = list(ids)
+        self.ladders = ladders
+        self.notices: dict[int, Notice] = {}
+        self.items: dict[int, list[StoredItem]] = {}
+        for chunk in decisions.chunks(ids):
+            self.notices |= notices.load(connection, chunk)
+            self.items |= notices.items_of(connection, chunk)
+        stored = [item for items in self.items.values() for item in items]
+        self.decisions = decisions.load(connection, (item.decision for item in stored))
+        subjects = [d.subject for d in self.decisions.values()]
+        self.known = facts.load(connection, subjects, campaigns)
+        self.persons = people.load_all(connection)
+        self.texts = first_texts(connection)
+
+    def line(self, number: int) -> dict[str, Any]:
+        notice = self.notices[number]
+        lines = [(item, self.decisions[item.decision]) for item in self.items.get(number, ())]
+        lines.sort(key=lambda line: (contexts.weight(line[1], self.ladders).reversed, line[0].id))
+        first = lines[0] if lines else None
+        zone = self.known.campaigns[notice.campaign].zone
+        text, at = self.texts.get(number, ("", notice.sent_at or notice.moment))
+        unit = self.known.units.get(first[0].unit) if first and first[0].unit else None
+        return {
+            "at": at.astimezone(zone).isoformat(),
+            "to": {
+                "person": self.persons[notice.person].name,
+                "post": first[0].role.value if first else _NOTE_POST[notice.audience.value],
+                "unit": unit.name if unit else None,
+            },
+            "channel": notice.sent_leg,
+            "act": notice.act.value if notice.act else None,
+            "ladder": first[1].ladder if first else None,
+            "rung": first[1].rung if first else None,
+            "template": contexts.template_name(notice, lines, self.ladders),
+            "items": [self._item(item, decision) for item, decision in lines],
+            "text": text,
+        }
+
+    def _item(self, item: StoredItem, decision: Decision) -> dict[str, Any]:
+        return {
+            "ladder": decision.ladder,
+            "rung": decision.rung,
+            "occurrence": decision.occurrence,
+            "subject": {"kind": decision.subject.kind.value, "id": self.subject_id(decision)},
+            "part": item.part.value,
+        }
+
+    def subject_id(self, decision: Decision) -> str:
+        """Return how people name a subject: a case's 编号, a filing's key and unit."""
+        if decision.subject.kind is SubjectKind.CASE:
+            return self.known.cases[decision.subject.id].no
+        matter = self.known.matters[decision.subject.id]
+        unit = self.known.units[matter.unit].name if matter.unit else None
+        return f"{matter.key}/{unit}" if unit else matter.key
+
+
+_NOTE_POST = {"office": "office.director", "group": "group.deputy", "unit": "unit.liaison"}
+
+
+def first_texts(connection: Connection) -> dict[int, tuple[str, Any]]:
+    """Return what each notice said first, and when it was handed over."""
+    d, a = deliveries.c, attempts.c
+    query = (
+        select(d.notice_id, a.said, a.opened_at)
+        .join_from(deliveries, attempts, a.delivery_id == d.id)
+        .where(a.outcome == "sent")
+        .order_by(a.opened_at.desc(), d.id.desc())
+    )
+    return {notice: (text or "", at) for notice, text, at in connection.execute(query)}

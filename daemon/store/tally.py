@@ -1,0 +1,108 @@
+"""Counts per unit and day, kept in the transaction of the event, so that a rate never scans the cases."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import Connection, and_, func, insert, select, update
+
+from daemon.domain.case import OPEN, State
+from daemon.domain.pace import Count
+from daemon.store.tables import cases, tally
+
+_c = tally.c
+
+
+def add(
+    connection: Connection,
+    campaign: int,
+    unit: int,
+    effective: date,
+    recorded: date,
+    delta: tuple[int, int, int],
+) -> None:
+    """Add (registered, dismissed, closed) to a unit's day."""
+    if not any(delta):
+        return
+    registered, dismissed, closed = delta
+    changed = connection.execute(
+        update(tally)
+        .where(
+            _c.campaign_id == campaign,
+            _c.unit_id == unit,
+            _c.effective_on == effective,
+            _c.recorded_on == recorded,
+        )
+        .values(
+            registered=_c.registered + registered,
+            dismissed=_c.dismissed + dismissed,
+            closed=_c.closed + closed,
+        )
+    )
+    if not changed.rowcount:
+        connection.execute(
+            insert(tally).values(
+                campaign_id=campaign,
+                unit_id=unit,
+                effective_on=effective,
+                recorded_on=recorded,
+                registered=registered,
+                dismissed=dismissed,
+                closed=closed,
+            )
+        )
+
+
+class Rates:
+    """Reads counts as of a day; each (campaign, day) costs one GROUP BY, once.
+
+    ``recorded`` leaves out what was told later than that day (the verdict of the day).
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._counts: dict[tuple[int, date, date | None], dict[int, Count]] = {}
+        self._reachable: dict[tuple[int, date], int] = {}
+
+    def by_unit(self, campaign: int, day: date, recorded: date | None = None) -> dict[int, Count]:
+        key = (campaign, day, recorded)
+        if key not in self._counts:
+            self._counts[key] = self._read(*key)
+        return self._counts[key]
+
+    def _read(self, campaign: int, day: date, recorded: date | None) -> dict[int, Count]:
+        until = and_(_c.campaign_id == campaign, _c.effective_on <= day)
+        if recorded is not None:
+            until = and_(until, _c.recorded_on <= recorded)
+        total = func.sum(_c.registered) - func.sum(_c.dismissed)
+        query = select(_c.unit_id, total, func.sum(_c.closed)).where(until).group_by(_c.unit_id)
+        return {
+            unit: Count(int(total), int(closed)) for unit, total, closed in self._connection.execute(query)
+        }
+
+    def count(self, campaign: int, day: date, unit: int | None = None, recorded: date | None = None) -> Count:
+        """Return the count of one unit, or of the whole campaign."""
+        counts = self.by_unit(campaign, day, recorded)
+        if unit is not None:
+            return counts.get(unit, Count(0, 0))
+        return Count(sum(c.total for c in counts.values()), sum(c.closed for c in counts.values()))
+
+    def overdue_by_unit(self, campaign: int, day: date) -> dict[int, int]:
+        """Count each unit's open cases whose deadline lies before ``day``."""
+        query = (
+            select(cases.c.unit_id, func.count())
+            .where(cases.c.campaign_id == campaign, cases.c.due_on < day, cases.c.state.in_(list(OPEN)))
+            .group_by(cases.c.unit_id)
+        )
+        return dict(self._connection.execute(query).tuples().all())
+
+    def still_reachable(self, campaign: int, milestone: date) -> int:
+        """Count the cases not closed whose deadline, as it stands, is not after the milestone (可达率)."""
+        key = (campaign, milestone)
+        if key not in self._reachable:
+            gone = (State.CLOSED, State.DISMISSED, State.REPORTED)
+            query = select(func.count()).where(
+                cases.c.campaign_id == campaign, cases.c.due_on <= milestone, cases.c.state.not_in(gone)
+            )
+            self._reachable[key] = self._connection.execute(query).scalar() or 0
+        return self._reachable[key]
