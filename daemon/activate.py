@@ -1,0 +1,98 @@
+"""Activate: check a rule set whole, store it, swap it in for every host. A faulty one changes nothing."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine
+
+from daemon.config.compiled import RuleSet, compile_rules
+from daemon.config.history import dump_history, parse_history, rung_history
+from daemon.config.source import RuleSource
+from daemon.errors import NotFoundError
+from daemon.store import agenda, cases, rules, subjects
+from daemon.store.engine import reading, writing
+from daemon.store.rules import Activation
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """What an activation did: the ladders it changed, and how many subjects are looked at for it."""
+
+    hash: str
+    changed: tuple[str, ...]
+    touched: int
+    new_subjects: int
+
+
+def activate(engine: Engine, source: RuleSource, now: datetime, *, by: str = "", note: str = "") -> Activated:
+    """Make ``source``, which has been checked, the active rule set.
+
+    It touches only subjects on ladders that changed (all of them where the calendar did), and makes the
+    filings, targets and phases that it names. The one already active is not stored again.
+    """
+    with writing(engine) as connection:
+        before = rules.active(connection)
+        if before and before.hash == source.hash:
+            rule_set = _compiled(connection, before)
+            made = subjects.ensure(connection, rule_set.campaigns, rule_set.ladders, now)
+            return Activated(source.hash, (), 0, made)
+        old = _source(connection, before) if before else None
+        history = rung_history(old, parse_history(before.history), source, now) if before and old else {}
+        rule_set = compile_rules(source, history)
+        changed = (
+            _changed(compile_rules(old, parse_history(before.history)), rule_set) if before and old else ()
+        )
+        stored = dump_history(history)
+        rules.activate(connection, source.hash, source.to_blob(), stored, by, note, now)
+        made = subjects.ensure(connection, rule_set.campaigns, rule_set.ladders, now)
+        _enter_cases(connection, rule_set, now)
+        touched = agenda.touch_ladders(connection, changed, now) if changed else 0
+    return Activated(source.hash, changed, touched, made)
+
+
+def _changed(old: RuleSet, new: RuleSet) -> tuple[str, ...]:
+    """Return the ladders that are to be looked at again."""
+    if old.calendar != new.calendar:
+        return tuple(new.ladders)
+    return tuple(name for name, ladder in new.ladders.items() if old.ladders.get(name) != ladder)
+
+
+def _enter_cases(connection: Connection, rule_set: RuleSet, now: datetime) -> None:
+    """Put the cases on file on ladders that are new; the rungs know since when they speak."""
+    mine = [ladder for ladder in rule_set.ladders.values() if ladder.about.value == "case"]
+    cases.enter_missing(connection, mine, now)
+
+
+def _source(connection: Connection, activation: Activation) -> RuleSource:
+    blob = rules.blob(connection, activation.hash)
+    if blob is None:
+        raise NotFoundError(f"rule set {activation.hash} is not on file")
+    return RuleSource.from_blob(blob)
+
+
+def _compiled(connection: Connection, activation: Activation) -> RuleSet:
+    return compile_rules(_source(connection, activation), parse_history(activation.history))
+
+
+class ActiveRules:
+    """The active rule set, compiled once and again when it changes. Safe to share between threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._activation: int | None = None
+        self._rule_set: RuleSet | None = None
+
+    def __call__(self) -> RuleSet:
+        with reading(self._engine) as connection:
+            activation = rules.active(connection)
+            if activation is None:
+                raise NotFoundError("还没有启用规则：请先运行 duban run 或 duban reload")
+            with self._lock:
+                if self._rule_set is None or activation.id != self._activation:
+                    self._rule_set = _compiled(connection, activation)
+                    self._activation = activation.id
+                return self._rule_set

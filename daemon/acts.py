@@ -1,0 +1,229 @@
+"""What people do: the transitions of cases and filings, signatures, approvals. One gate for each."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, tzinfo
+
+from sqlalchemy import Connection, Engine, insert, select, update
+
+from daemon.config.compiled import RuleSet
+from daemon.domain.case import Case, Event, EventKind
+from daemon.domain.ladder import Subject, SubjectKind
+from daemon.domain.legs import Hours, open_leg
+from daemon.domain.standing import Move
+from daemon.domain.workdays import local_day
+from daemon.errors import NotFoundError, RefusedError
+from daemon.store import agenda, cases, deliveries, facts, notices, people, subjects
+from daemon.store.cases import Gate
+from daemon.store.engine import writing
+from daemon.store.facts import Matter
+from daemon.store.notices import Notice
+from daemon.store.tables import notices as notices_table
+from daemon.store.tables import signatures
+
+FILING_CLOSED = ("submitted", "accepted")
+
+
+def on_case(engine: Engine, rule_set: RuleSet, no: str, event: Event, now: datetime) -> Case:
+    """Let an event happen to a case, or raise ``RefusedError``: nothing is half done."""
+    with writing(engine) as connection:
+        case = case_named(connection, no)
+        after = gate(connection, rule_set, case.campaign, now).pass_through(case, event)
+        if event.kind is EventKind.SIGNED:
+            _sign(connection, cases.subject_of(case), event.by, now)
+        return after
+
+
+def gate(connection: Connection, rule_set: RuleSet, campaign: int, now: datetime) -> Gate:
+    """Return the one gate through which a campaign's cases change."""
+    zone = zone_of(connection, rule_set, campaign)
+    return Gate(connection, rule_set.ladders, rule_set.calendar, zone, now)
+
+
+def case_named(connection: Connection, no: str) -> Case:
+    case = cases.by_no(connection, no)
+    if case is None:
+        raise NotFoundError(f"没有编号为 {no} 的问题；用 duban case list 查看")
+    return case
+
+
+def zone_of(connection: Connection, rule_set: RuleSet, campaign: int) -> tzinfo:
+    return facts.load_campaigns(connection, rule_set.campaigns)[campaign].zone
+
+
+def _sign(connection: Connection, subject: Subject, by: str, now: datetime) -> None:
+    person = people.person_named(connection, by) if by else None
+    if person is None:
+        return
+    c = signatures.c
+    known = connection.execute(
+        select(c.person_id).where(
+            c.subject_kind == subject.kind, c.subject_id == subject.id, c.person_id == person.id
+        )
+    ).first()
+    if known is None:
+        connection.execute(
+            insert(signatures).values(
+                subject_kind=subject.kind, subject_id=subject.id, person_id=person.id, signed_at=now
+            )
+        )
+
+
+def undo(engine: Engine, rule_set: RuleSet, no: str, by: str, note: str, now: datetime) -> Case:
+    """Take back the last event of a case."""
+    with writing(engine) as connection:
+        case = case_named(connection, no)
+        zone = zone_of(connection, rule_set, case.campaign)
+        before = cases.undo(connection, case, by, note, now, zone)
+        if before is None:
+            raise RefusedError(f"{no} 没有可以撤回的操作")
+        return before
+
+
+def add_case(
+    engine: Engine, rule_set: RuleSet, draft: Case, now: datetime, *, on: date, by: str = ""
+) -> Case:
+    """Register a new case; it gets the campaign's next number unless it brings one."""
+    with writing(engine) as connection:
+        campaign = facts.load_campaigns(connection, rule_set.campaigns)[draft.campaign]
+        event = Event(EventKind.REGISTERED, on, by=by)
+        return gate(connection, rule_set, draft.campaign, now).register(
+            draft, event, campaign.numbering, None
+        )
+
+
+def on_filing(
+    engine: Engine,
+    rule_set: RuleSet,
+    campaign_key: str,
+    key: str,
+    unit: int,
+    action: str,
+    now: datetime,
+    *,
+    on: date | None = None,
+    nil: bool = False,
+    by: str = "",
+    note: str = "",
+) -> Matter:
+    """Hand in (``submitted``), return (``returned``) or accept (``accepted``) a filing."""
+    with writing(engine) as connection:
+        return change_filing(connection, rule_set, campaign_key, key, unit, action, now, on, nil, by, note)
+
+
+def change_filing(
+    connection: Connection,
+    rule_set: RuleSet,
+    campaign_key: str,
+    key: str,
+    unit: int,
+    action: str,
+    now: datetime,
+    on: date | None = None,
+    nil: bool = False,
+    by: str = "",
+    note: str = "",
+) -> Matter:
+    campaign = rule_set.campaigns[campaign_key]
+    matter = _filing(connection, rule_set, campaign_key, key, unit)
+    rule = campaign.filings[key]
+    day = on or local_day(now, campaign.zone)
+    if action == "submitted":
+        if matter.state in FILING_CLOSED:
+            raise RefusedError(f"{rule.title} 已于 {matter.submitted_on} 报送")
+        if nil and not rule.nil_allowed:
+            raise RefusedError(f"{rule.title} 不接受零报告")
+        values = {"state": "submitted", "submitted_on": day, "nil": nil}
+        move = Move.LOOKED
+    elif action == "returned":
+        if matter.state != "submitted":
+            raise RefusedError(f"{rule.title} 尚未报送，不能退回")
+        values, move = {"state": "returned", "returned_on": day}, Move.RETURNED
+    else:
+        if matter.state != "submitted":
+            raise RefusedError(f"{rule.title} 尚未报送，不能备案")
+        values, move = {"state": "accepted"}, Move.LOOKED
+    subjects.change_filing(
+        connection, matter, action, values, move, rule_set.ladders, now, campaign, on=day, by=by, note=note
+    )
+    return _filing(connection, rule_set, campaign_key, key, unit)
+
+
+def _filing(connection: Connection, rule_set: RuleSet, campaign_key: str, key: str, unit: int) -> Matter:
+    numbers = {c.id: n for n, c in facts.load_campaigns(connection, rule_set.campaigns).items()}
+    found = [
+        m
+        for m in subjects.of_campaign(connection, numbers[campaign_key], SubjectKind.FILING)
+        if m.key == key and m.unit == unit
+    ]
+    if not found:
+        raise NotFoundError("没有这项报送；用 duban filing list 查看")
+    return found[0]
+
+
+def approve(engine: Engine, rule_set: RuleSet, notice_id: int, by: str, now: datetime) -> list[int]:
+    """Approve a document: every notice that carries it leaves at the next open minute. Return their ids."""
+    with writing(engine) as connection:
+        notice = _waiting(connection, notice_id)
+        same = _same_document(connection, notice)
+        for number in same:
+            _let_leave(connection, rule_set, number, by, now)
+        return same
+
+
+def _waiting(connection: Connection, notice_id: int) -> Notice:
+    notice = notices.load(connection, [notice_id]).get(notice_id)
+    if notice is None:
+        raise NotFoundError(f"没有第 {notice_id} 号通知；用 duban notice list 查看")
+    if notice.state != "waiting":
+        raise RefusedError(f"第 {notice_id} 号通知不在待审签状态（{notice.state}）")
+    return notice
+
+
+def _same_document(connection: Connection, notice: Notice) -> list[int]:
+    """Return the waiting notices that carry the same decision to its other addressees."""
+    mine = notices.items_of(connection, [notice.id]).get(notice.id, [])
+    others = notices.siblings(connection, [item.decision for item in mine])
+    ids = {item.notice for items in others.values() for item in items if item.notice}
+    waiting = notices.load(connection, ids)
+    return sorted(n.id for n in waiting.values() if n.state == "waiting")
+
+
+def _let_leave(connection: Connection, rule_set: RuleSet, number: int, by: str, now: datetime) -> None:
+    changed = connection.execute(
+        update(notices_table)
+        .where(notices_table.c.id == number, notices_table.c.state == "waiting")
+        .values(state="ready", approved_at=now, approved_by=by)
+    )
+    if not changed.rowcount:
+        return
+    notice = notices.load(connection, [number])[number]
+    person = people.load(connection, [notice.person])[notice.person]
+    zone = zone_of(connection, rule_set, notice.campaign)
+    hours = Hours(rule_set.channel_windows, rule_set.calendar, zone)
+    opening = open_leg(
+        notice.legs, lambda channel: person.address(channel) is not None, now, hours, key=str(person.id)
+    )
+    notices.move_to_leg(connection, number, opening.leg)
+    notices.open_legs(connection, [(number, opening.leg, opening.times)])
+
+
+def done(engine: Engine, notice_id: int, by: str, now: datetime) -> None:
+    """The office has done a task by hand (telephone, paper): the items are said."""
+    with writing(engine) as connection:
+        changed = connection.execute(
+            update(notices_table)
+            .where(notices_table.c.id == notice_id, notices_table.c.state == "manual")
+            .values(state="done", done_at=now, done_by=by)
+        )
+        if not changed.rowcount:
+            raise RefusedError(
+                f"第 {notice_id} 号通知不是待办的人工任务；用 duban notice list --state manual 查看"
+            )
+        deliveries.mark_said(connection, notice_id, now)
+
+
+def touch(engine: Engine, subject: Subject, now: datetime) -> None:
+    """Look at a subject now, changing nothing."""
+    with writing(engine) as connection:
+        agenda.touch(connection, [subject], now)

@@ -1,0 +1,471 @@
+"""Deliver: claim, look once more, render, note the try, send, record. One transaction a send."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from daemon import clock
+from daemon.channels import Channel, Message, Receipt
+from daemon.config.compiled import RuleSet
+from daemon.domain.ladder import Part
+from daemon.domain.legs import MANUAL, Hours, leg_name, open_leg
+from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
+from daemon.domain.workdays import local_day
+from daemon.errors import DeliveryError, DubanError, UnknownOutcomeError
+from daemon.render import Renderer
+from daemon.store import contexts, decisions, deliveries, facts, notices, people
+from daemon.store.contexts import Line, Reference
+from daemon.store.deliveries import Claimed
+from daemon.store.engine import reading, writing
+from daemon.store.notices import NewItem, Notice, Rival, StoredItem
+
+log = logging.getLogger(__name__)
+CALL_SECONDS = 20.0
+CALLS_A_LEASE = 3
+"""Every call has a total deadline of at most a third of the lease."""
+BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 240))
+RECORD_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+ChannelFactories = Callable[[RuleSet], Mapping[str, Callable[[], Channel]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What is about to be sent: frozen bytes, the same at every try whose predecessor's fate is unknown."""
+
+    claimed: Claimed
+    frozen: Mapping[str, Any]
+    repeat: bool
+
+    def message(self, timeout: float) -> Message:
+        f = self.frozen
+        return Message(
+            f["key"], f["address"], f["name"], f["content"], timeout, self.repeat, tuple(f["items"])
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a try ended."""
+
+    letter: Letter
+    number: int
+    kind: str
+    provider_id: str | None = None
+    code: str = ""
+    message: str = ""
+
+
+@dataclass
+class Deliverer:
+    """Delivers notices over channels. Safe to call from several threads and processes.
+
+    ``channels`` gives, for a rule set, how to make each of its channels.
+    """
+
+    engine: Engine
+    rules: Callable[[], RuleSet]
+    channels: ChannelFactories
+    pause: Callable[[float], object] = field(default=threading.Event().wait)
+    _own: threading.local = field(default_factory=threading.local)
+    _renderers: dict[str, Renderer] = field(default_factory=dict)
+
+    def deliver(self, channel: str, ids: Sequence[int], now: datetime) -> int:
+        """Send those of ``ids`` that are ready, one after the other; return how many were handed over."""
+        rule_set = self.rules()
+        lease = clock.wall() + lease_of(rule_set, channel)
+        with writing(self.engine) as connection:
+            claimed = deliveries.claim(connection, channel, ids, now, lease)
+        if not claimed:
+            return 0
+        letters = self._prepare(claimed, rule_set, now)
+        handed_over = 0
+        outcome: Outcome | None = None
+        for letter in letters:
+            number = self._record_and_open(outcome, letter, rule_set, now)
+            opened = clock.monotonic()
+            outcome = self._send(letter, number, rule_set, opened) if number is not None else None
+            handed_over += bool(outcome and outcome.kind == "sent")
+        self._record_and_open(outcome, None, rule_set, now)
+        if letters:
+            self._channel(channel, rule_set).close()
+        return handed_over
+
+    def _channel(self, name: str, rule_set: RuleSet) -> Channel:
+        """Return this thread's own channel: connections are not shared."""
+        mine: dict[tuple[str, str], Channel] = self._own.__dict__.setdefault("channels", {})
+        key = (rule_set.hash, name)
+        if key not in mine:
+            mine[key] = self.channels(rule_set)[name]()
+        return mine[key]
+
+    def _send(self, letter: Letter, number: int, rule_set: RuleSet, opened: float) -> Outcome:
+        """Call the provider once, unless I slept since the try was opened: the lease may be another's."""
+        name = letter.claimed.channel
+        timeout = call_seconds(rule_set, name)
+        if clock.monotonic() - opened > timeout:
+            return Outcome(letter, number, "failed", message="woke too late; nothing was sent")
+        try:
+            receipt: Receipt = self._channel(name, rule_set).send(letter.message(timeout))
+        except UnknownOutcomeError as fault:
+            return Outcome(letter, number, "unknown", message=str(fault))
+        except DeliveryError as fault:
+            kind = "refused" if fault.permanent else "later" if fault.later else "failed"
+            return Outcome(letter, number, kind, code=fault.code, message=str(fault))
+        except Exception as fault:
+            log.exception("channel broke", extra={"delivery": letter.claimed.id, "channel": name})
+            return Outcome(letter, number, "unknown", message=type(fault).__name__)
+        return Outcome(letter, number, "sent", provider_id=receipt.provider_id)
+
+    def _record_and_open(
+        self, outcome: Outcome | None, letter: Letter | None, rule_set: RuleSet, now: datetime
+    ) -> int | None:
+        """Record how the last try ended and open the next, in one transaction.
+
+        While the database is away the outcome is kept and tried again: it must not get lost.
+        """
+        tries = 0
+        while outcome is not None or letter is not None:
+            try:
+                with writing(self.engine) as connection:
+                    if outcome is not None:
+                        _Recorder(connection, rule_set, now).record(outcome)
+                    return _open(connection, letter, rule_set, now) if letter else None
+            except DBAPIError:
+                if outcome is None:
+                    raise
+                log.exception("cannot record; will try again", extra={"delivery": outcome.letter.claimed.id})
+                self.pause(RECORD_SECONDS[min(tries, len(RECORD_SECONDS) - 1)])
+                tries += 1
+        return None
+
+    def _prepare(self, claimed: Sequence[Claimed], rule_set: RuleSet, now: datetime) -> list[Letter]:
+        """Look once more at what is claimed, store what fell out, and render the rest."""
+        with reading(self.engine) as connection:
+            look = _Look(connection, rule_set, claimed, now)
+            verdicts = [look.judge(one) for one in claimed]
+        with writing(self.engine) as connection:
+            for verdict in verdicts:
+                _apply(connection, verdict, now)
+        renderer = self._renderer(rule_set)
+        letters: list[Letter] = []
+        for verdict in verdicts:
+            if letter := self._letter(verdict, look, renderer, rule_set, now):
+                letters.append(letter)
+        return letters
+
+    def _renderer(self, rule_set: RuleSet) -> Renderer:
+        if rule_set.hash not in self._renderers:
+            self._renderers.clear()
+            self._renderers[rule_set.hash] = Renderer(rule_set.templates)
+        return self._renderers[rule_set.hash]
+
+    def _letter(
+        self, verdict: Verdict, look: _Look, renderer: Renderer, rule_set: RuleSet, now: datetime
+    ) -> Letter | None:
+        claimed = verdict.claimed
+        if claimed.frozen is not None:
+            return Letter(claimed, claimed.frozen, repeat=claimed.unknowns > 0)
+        if not verdict.lines and verdict.notice.kind != "note":
+            return None
+        try:
+            content = look.render(verdict, renderer)
+        except DubanError as fault:
+            self._cannot_say(claimed, rule_set, now, str(fault))
+            return None
+        person = look.persons[verdict.notice.person]
+        address = person.address(claimed.channel)
+        if address is None:
+            self._cannot_say(claimed, rule_set, now, "the person has no address on this channel")
+            return None
+        key = f"n{claimed.notice}d{claimed.id}a{claimed.attempts + 1}"
+        items = [item.id for item, _ in verdict.lines]
+        frozen = {"key": key, "address": address, "name": person.name, "content": content, "items": items}
+        return Letter(claimed, frozen, repeat=False)
+
+    def _cannot_say(self, claimed: Claimed, rule_set: RuleSet, now: datetime, why: str) -> None:
+        """Go on to the next leg: this one cannot be rendered or addressed."""
+        log.error("cannot render", extra={"delivery": claimed.id, "why": why})
+        with writing(self.engine) as connection:
+            if deliveries.settle(connection, claimed, "failed"):
+                _Recorder(connection, rule_set, now).next_leg_if_failed(claimed, why)
+
+
+def call_seconds(rule_set: RuleSet, channel: str) -> float:
+    """Return the total deadline of one call on a channel."""
+    settings = rule_set.channels.get(channel)
+    return settings.timeout if settings else CALL_SECONDS
+
+
+def lease_of(rule_set: RuleSet, channel: str) -> timedelta:
+    return timedelta(seconds=CALLS_A_LEASE * call_seconds(rule_set, channel))
+
+
+def _open(connection: Connection, letter: Letter, rule_set: RuleSet, now: datetime) -> int | None:
+    until = clock.wall() + lease_of(rule_set, letter.claimed.channel)
+    return deliveries.open_attempt(
+        connection, letter.claimed, letter.frozen, now, until, repeat=letter.repeat
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a look found: what is still to be said, what fell out and why, and who takes over."""
+
+    claimed: Claimed
+    notice: Notice
+    lines: tuple[Line, ...]
+    dropped: tuple[tuple[int, Reason], ...] = ()
+    heirs: tuple[NewItem, ...] = ()
+
+
+class _Look:
+    """Everything needed to look at a batch of claimed deliveries, loaded at once."""
+
+    def __init__(
+        self, connection: Connection, rule_set: RuleSet, claimed: Sequence[Claimed], now: datetime
+    ) -> None:
+        self.rule_set, self.now = rule_set, now
+        ids = {c.notice for c in claimed}
+        self.notices = notices.load(connection, ids)
+        self.items = notices.items_of(connection, ids)
+        stored = [item for items in self.items.values() for item in items]
+        self.decisions = decisions.load(connection, (item.decision for item in stored))
+        subjects = [self.decisions[item.decision].subject for item in stored]
+        self.known = facts.load(connection, subjects, rule_set.campaigns)
+        self.zone = {n.id: self.known.campaigns[n.campaign].zone for n in self.notices.values()}
+        today = local_day(now, next(iter(self.zone.values())))
+        self.directory = people.directory(connection, today)
+        self.units = people.unit_ids(connection, today)
+        self.signed = notices.signed(connection, subjects) if self._any_unless() else set()
+        mine = [
+            (self.decisions[i.decision].subject, self.decisions[i.decision].ladder, i.person) for i in stored
+        ]
+        self.rivals = notices.rivals(connection, mine)
+        self.siblings = notices.siblings(connection, self.decisions)
+        self.persons = people.load_all(connection)
+        self.titles = people.titles(connection, {n.person for n in self.notices.values()})
+        self._connection = connection
+        self.contexts: dict[int, dict[str, Any]] = {}
+
+    def _any_unless(self) -> bool:
+        return any(rung.unless for ladder in self.rule_set.ladders.values() for rung in ladder.rungs)
+
+    def judge(self, claimed: Claimed) -> Verdict:
+        """Judge each item of a notice; frozen bytes are not looked at again."""
+        notice = self.notices[claimed.notice]
+        kept: list[Line] = []
+        dropped: list[tuple[int, Reason]] = []
+        heirs: list[NewItem] = []
+        for item in self.items.get(notice.id, ()):
+            reason = self._judge_item(item) if claimed.frozen is None else None
+            if reason is None:
+                kept.append((item, self.decisions[item.decision]))
+            elif item.state == "open":
+                dropped.append((item.id, reason))
+                heirs += self._heirs(item) if reason.code is ReasonCode.NOT_HOLDER else ()
+        lines = tuple(
+            sorted(
+                kept, key=lambda line: (contexts.weight(line[1], self.rule_set.ladders).reversed, line[0].id)
+            )
+        )
+        verdict = Verdict(claimed, notice, lines, tuple(dropped), tuple(heirs))
+        if claimed.frozen is None and (lines or notice.kind == "note"):
+            self.contexts[claimed.id] = contexts.build(notice, lines, self._reference())
+        return verdict
+
+    def _reference(self) -> Reference:
+        return Reference(
+            self.known,
+            self.rule_set.ladders,
+            self.rule_set.calendar,
+            self.directory,
+            self.persons,
+            self.titles,
+            (self.rule_set.office.name, self.rule_set.office.phone),
+            self.now,
+        )
+
+    def _judge_item(self, item: StoredItem) -> Reason | None:
+        decision = self.decisions[item.decision]
+        about = self.known.facts.get(decision.subject)
+        ladder = self.rule_set.ladders.get(decision.ladder)
+        if about is None or ladder is None or (rung := ladder.rung(decision.rung)) is None:
+            return Reason(ReasonCode.RULE_GONE)
+        looked = Item(
+            ladder,
+            decision.rung,
+            decision.occurrence,
+            decision.anchor_version,
+            nominal_day(decision.occurrence, decision.instant, about.zone),
+            decision.instant,
+            item.part,
+            holds_post=item.person in {r.person for r in self._reached(item)},
+            signed=(decision.subject, item.person) in self.signed,
+            outranked_by=self._outranked_by(item, decision),
+            to_alive=self._to_alive(item, decision),
+            needs_approval=self.rule_set.acts[rung.act].approval is not None,
+        )
+        return still_due(looked, about, self.now)
+
+    def _reached(self, item: StoredItem) -> tuple[Any, ...]:
+        """Return whom the item's line reaches today."""
+        decision = self.decisions[item.decision]
+        ladder = self.rule_set.ladders.get(decision.ladder)
+        rung = ladder.rung(decision.rung) if ladder else None
+        lines = (rung.to if item.part is Part.TO else rung.copy) if rung else ()
+        if item.line >= len(lines):
+            return ()
+        return self.directory.resolve(lines[item.line], self.known.unit_of(decision.subject), self.units)
+
+    def _heirs(self, item: StoredItem) -> list[NewItem]:
+        """Return items for those who hold the seat now and have not been told."""
+        told = {sibling.person for sibling in self.siblings.get(item.decision, ())}
+        return [
+            NewItem(item.decision, recipient, item.part, item.line)
+            for recipient in self._reached(item)
+            if recipient.person not in told
+        ]
+
+    def _outranked_by(self, item: StoredItem, decision: decisions.Decision) -> str | None:
+        """Return a later rung of the ladder, not weaker, that has come for this person."""
+        mine = contexts.weight(decision, self.rule_set.ladders)
+        for rival in self.rivals:
+            if self._same(rival, item, decision) and rival.instant > decision.instant:
+                ladder = self.rule_set.ladders[decision.ladder]
+                rung = ladder.rung(rival.rung)
+                if rung and rung.act.rank >= mine.rank and not self.rule_set.acts[rung.act].approval:
+                    return rival.rung
+        return None
+
+    def _same(self, rival: Rival, item: StoredItem, decision: decisions.Decision) -> bool:
+        theirs = (rival.subject, rival.ladder, rival.person)
+        return rival.item != item.id and theirs == (decision.subject, decision.ladder, item.person)
+
+    def _to_alive(self, item: StoredItem, decision: decisions.Decision) -> bool:
+        """Whether anything that a copy copies is still to be said, or was."""
+        if item.part is Part.TO:
+            return True
+        originals = [s for s in self.siblings.get(decision.id, ()) if s.part is Part.TO]
+        return any(s.state in ("open", "said", "superseded") for s in originals)
+
+    def render(self, verdict: Verdict, renderer: Renderer) -> dict[str, object]:
+        name = contexts.template_name(verdict.notice, verdict.lines, self.rule_set.ladders)
+        return dict(renderer.render(verdict.claimed.channel, name, self.contexts[verdict.claimed.id]))
+
+
+def _apply(connection: Connection, verdict: Verdict, now: datetime) -> None:
+    """Store what a look found: dropped items and why, heirs, and a notice with nothing left to say."""
+    notices.drop_items(connection, verdict.dropped, now)
+    if verdict.heirs:
+        notices.put_items(connection, verdict.heirs, now)
+    if verdict.lines or verdict.notice.kind == "note" or verdict.claimed.frozen is not None:
+        return
+    if deliveries.settle(connection, verdict.claimed, "dropped") and verdict.notice.state == "ready":
+        deliveries.drop_others(connection, verdict.notice.id)
+        reason = notices.reason_json(verdict.dropped[0][1]) if verdict.dropped else {}
+        notices.close(connection, verdict.notice.id, "dropped", reason=reason)
+
+
+class _Recorder:
+    """Records how tries ended, inside one transaction."""
+
+    def __init__(self, connection: Connection, rule_set: RuleSet, now: datetime) -> None:
+        self.connection, self.rule_set, self.now = connection, rule_set, now
+
+    def record(self, outcome: Outcome) -> None:
+        claimed = outcome.letter.claimed
+        word = "failed" if outcome.kind == "later" else outcome.kind
+        deliveries.close_attempt(
+            self.connection,
+            claimed.id,
+            outcome.number,
+            word,
+            self.now,
+            provider_id=outcome.provider_id,
+            code=outcome.code,
+            message=outcome.message,
+        )
+        match outcome.kind:
+            case "sent":
+                self._sent(claimed, outcome.number)
+            case "unknown":
+                self._unknown(claimed)
+            case "refused":
+                self._failed(claimed, outcome.message)
+            case _:
+                self._try_again(claimed, outcome)
+
+    def _sent(self, claimed: Claimed, number: int) -> None:
+        mine = deliveries.settle(self.connection, claimed, "sent")
+        if mine or deliveries.settle_late(self.connection, claimed.id, number):
+            notice = notices.load(self.connection, [claimed.notice])[claimed.notice]
+            state = "manual" if claimed.channel == MANUAL else "sent"
+            name = leg_name(notice.legs, claimed.leg)
+            deliveries.mark_sent(self.connection, claimed.notice, state, name, self.now)
+
+    def _unknown(self, claimed: Claimed) -> None:
+        """Keep the bytes: they are sent again once, marked; then the next leg (or as ``on_unknown`` says)."""
+        channel = self.rule_set.channels.get(claimed.channel)
+        policy = channel.on_unknown if channel else "resend"
+        if policy == "resend" and claimed.unknowns == 0:
+            deliveries.put_back(self.connection, claimed, self.now + BACKOFF[0], thaw=False, unknown=True)
+        elif policy == "hold":
+            if deliveries.settle(self.connection, claimed, "failed"):
+                notices.close(self.connection, claimed.notice, "failed", reason={"code": "unknown"})
+        else:
+            self._failed(claimed, "unknown outcome")
+
+    def _try_again(self, claimed: Claimed, outcome: Outcome) -> None:
+        tries = claimed.attempts
+        if tries >= len(BACKOFF):
+            self._failed(claimed, outcome.message)
+            return
+        at = self.now + BACKOFF[tries]
+        if outcome.kind == "later":
+            at = self._tomorrow(claimed)
+        # A definite failure thaws the text, but not while an earlier try of the same bytes is unknown.
+        deliveries.put_back(self.connection, claimed, at, thaw=claimed.unknowns == 0)
+
+    def _tomorrow(self, claimed: Claimed) -> datetime:
+        notice = notices.load(self.connection, [claimed.notice])[claimed.notice]
+        campaigns = facts.load_campaigns(self.connection, self.rule_set.campaigns)
+        zone = campaigns[notice.campaign].zone
+        day = self.rule_set.calendar.shift(local_day(self.now, zone), 1)
+        window = self.rule_set.channel_windows.get(claimed.channel, self.rule_set.window)
+        return datetime.combine(day, window.since, zone)
+
+    def _failed(self, claimed: Claimed, why: str) -> None:
+        if deliveries.settle(self.connection, claimed, "failed"):
+            self.next_leg_if_failed(claimed, why)
+
+    def next_leg_if_failed(self, claimed: Claimed, why: str) -> None:
+        """Open the next leg that reaches the person, once every channel of this one has failed."""
+        states = deliveries.leg_states(self.connection, claimed.notice, claimed.leg)
+        notice = notices.load(self.connection, [claimed.notice])[claimed.notice]
+        if notice.state != "ready" or any(state not in ("failed", "dropped") for state in states):
+            return
+        if claimed.channel == MANUAL:
+            notices.close(self.connection, notice.id, "failed", reason={"code": "failed", "why": why})
+            return
+        person = people.load(self.connection, [notice.person])[notice.person]
+        campaigns = facts.load_campaigns(self.connection, self.rule_set.campaigns)
+        zone = campaigns[notice.campaign].zone
+        hours = Hours(self.rule_set.channel_windows, self.rule_set.calendar, zone)
+        opening = open_leg(
+            notice.legs,
+            lambda channel: person.address(channel) is not None,
+            self.now,
+            hours,
+            key=str(person.id),
+            start=claimed.leg + 1,
+        )
+        notices.move_to_leg(self.connection, notice.id, opening.leg)
+        notices.open_legs(self.connection, [(notice.id, opening.leg, opening.times)])

@@ -1,0 +1,113 @@
+"""The loop: scan, release, sweep, hint — until nothing is due. Each step is a function of now."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+
+from daemon import clock
+from daemon.config.compiled import RuleSet
+from daemon.errors import RefusedError, StaleRulesError
+from daemon.release import release, upcoming_notes
+from daemon.scan import scan
+from daemon.store import agenda, decisions, deliveries, settings
+from daemon.store.engine import reading, writing
+from daemon.sweep import sweep
+
+log = logging.getLogger(__name__)
+Hint = Callable[[str, Sequence[int]], object]
+HINT_TERM = timedelta(seconds=30)
+HINTS_AT_ONCE = 2000
+LEAP = timedelta(days=3)
+LAST_TICK = "last_tick"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    looked: int
+    notices: int
+    given_back: int
+    hinted: int
+
+    @property
+    def idle(self) -> bool:
+        return not (self.looked or self.notices or self.given_back or self.hinted)
+
+
+def tick(
+    engine: Engine, rules: Callable[[], RuleSet], hint: Hint, now: datetime, term: timedelta = HINT_TERM
+) -> Ticked:
+    """Do all that is due at ``now``. Two of these at once, or one killed anywhere, do no harm.
+
+    A hint older than ``term`` (wall time) is taken for lost.
+    """
+    check_clock(engine, now)
+    looked = made = 0
+    while True:
+        rule_set = rules()
+        try:
+            looked += scan(engine, rule_set, now)
+            fresh = release(engine, rule_set, now)
+        except StaleRulesError:
+            log.info("the rule set changed; planning again")
+            continue
+        made += fresh
+        if not fresh:
+            break
+    return Ticked(looked, made, sweep(engine, now), hint_due(engine, hint, now, term))
+
+
+def check_clock(engine: Engine, now: datetime) -> None:
+    """Refuse to run when the clock went back, or leapt by more than three days, until a person says so."""
+    with writing(engine) as connection:
+        before = settings.get(connection, LAST_TICK)
+        if before and not clock.is_virtual():
+            last = datetime.fromisoformat(before)
+            if now < last - timedelta(seconds=5) or now > last + LEAP:
+                raise RefusedError(
+                    f"时钟从 {last:%Y-%m-%d %H:%M} 跳到 {now:%Y-%m-%d %H:%M}（UTC），已停止运行。"
+                    "请核对系统时间，确认无误后运行 duban run --accept-clock"
+                )
+        settings.put(connection, LAST_TICK, now.isoformat())
+
+
+def accept_clock(engine: Engine, now: datetime) -> None:
+    """A person says that the clock is right."""
+    with writing(engine) as connection:
+        settings.put(connection, LAST_TICK, now.isoformat())
+
+
+def hint_due(engine: Engine, hint: Hint, now: datetime, term: timedelta = HINT_TERM) -> int:
+    """Hint at every delivery that is ready: first tries, retries and what was lost, by one query."""
+    hinted = 0
+    while True:
+        with reading(engine) as connection:
+            due = deliveries.to_hint(connection, now, clock.wall() - term, HINTS_AT_ONCE)
+        if not due:
+            return hinted
+        ids = [number for numbers in due.values() for number in numbers]
+        with writing(engine) as connection:
+            deliveries.mark_hinted(connection, ids, clock.wall())
+        for channel, numbers in due.items():
+            hint(channel, numbers)
+        hinted += len(ids)
+
+
+def next_instant(connection: Connection, rule_set: RuleSet) -> datetime | None:
+    """Return when there is anything to do next, in office time."""
+    moments = [
+        agenda.earliest(connection),
+        decisions.next_release(connection),
+        deliveries.next_at(connection),
+        *(note.at for note in upcoming_notes(connection, rule_set)),
+    ]
+    return min((m for m in moments if m is not None), default=None)
+
+
+def busy(connection: Connection, now: datetime) -> int:
+    """Count what is due at ``now`` and not done: the driver of a virtual clock waits for zero."""
+    return deliveries.in_flight(connection, now) + agenda.waiting(connection, now)

@@ -1,0 +1,374 @@
+"""Release: decisions become notices. People are resolved now, from who holds the posts today."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+from sqlalchemy import Connection, Engine
+
+from daemon.config.compiled import RuleSet
+from daemon.domain.ladder import Act, ActPolicy, Addressee, Audience, Part, Role, Rung
+from daemon.domain.legs import Hours, open_leg
+from daemon.domain.people import Directory, Recipient
+from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
+from daemon.domain.strength import Strength, strength
+from daemon.domain.workdays import local_day
+from daemon.errors import StaleRulesError
+from daemon.store import agenda, decisions, facts, morning, notices, people, rules, settings
+from daemon.store.decisions import Decision
+from daemon.store.engine import reading, writing
+from daemon.store.facts import Known
+from daemon.store.notices import NewItem, NewNotice, StoredItem
+from daemon.store.people import Person
+
+PATIENCE = timedelta(minutes=5)
+"""How long the release of a moment waits for what is due at or before it to be planned."""
+MORNING = "morning"
+OFFICE: Addressee = (Role.OFFICE_DUTY, Role.OFFICE_DIRECTOR)
+EARLY = datetime(1970, 1, 1, tzinfo=UTC)
+FAR = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def release(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
+    """Release every moment that has come; return how many notices were made."""
+    made = 0
+    while (moment := _ready_moment(engine, now)) is not None:
+        made += _release_moment(engine, rule_set, moment, now)
+    return made + _morning_notes(engine, rule_set, now)
+
+
+def _ready_moment(engine: Engine, now: datetime) -> datetime | None:
+    with reading(engine) as connection:
+        moment = decisions.next_release(connection)
+        if moment is None or moment > now:
+            return now if notices.has_unbound(connection) else None
+        unplanned = agenda.earliest(connection)
+    waits = unplanned is not None and unplanned <= moment and now < moment + PATIENCE
+    return None if waits else moment
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An item that may go out now, with what it is judged by."""
+
+    id: int
+    decision: Decision
+    rung: Rung
+    recipient: Recipient
+    part: Part
+    strength: Strength
+
+    @property
+    def rivalry(self) -> tuple[object, str, int]:
+        return (self.decision.subject, self.decision.ladder, self.recipient.person)
+
+
+def _release_moment(engine: Engine, rule_set: RuleSet, moment: datetime, now: datetime) -> int:
+    """Release one moment, in one short transaction under one row lock.
+
+    1. Resolve the people of each decision, and of gaps that reached nobody before.
+    2. Look: drop what is no longer due, with the reason.
+    3. Fold: for one subject, ladder and person only the strongest goes.
+    4. Bind what is left into notices, one for each person, bundle and legs.
+    """
+    with writing(engine) as connection:
+        settings.lock(connection, "release")
+        if rules.active_hash(connection) != rule_set.hash:
+            raise StaleRulesError
+        due = decisions.of_moment(connection, moment)
+        waiting = notices.unbound(connection)
+        gaps = notices.open_gaps(connection)
+        ids = [i.decision for i in waiting] + [decision for decision, _, _ in gaps]
+        earlier = decisions.load(connection, ids)
+        known = facts.load(connection, (d.subject for d in (*due, *earlier.values())), rule_set.campaigns)
+        office = _Office(connection, rule_set, known, now)
+        fresh, unreached = office.address(due)
+        retried, filled = office.retry(gaps, earlier)
+        by_pair = notices.put_items(connection, [*fresh, *retried], now)
+        notices.put_unaddressed(connection, unreached, now)
+        for gap in filled:
+            notices.close_gap(connection, gap, now)
+        candidates = office.candidates([*fresh, *retried], by_pair, {d.id: d for d in due} | earlier)
+        candidates += office.waiting_candidates(connection, waiting, earlier, now)
+        strongest, weaker = fold(candidates)
+        notices.supersede(connection, weaker, now)
+        made = notices.put_notices(connection, office.bind(connection, strongest, moment), now)
+        decisions.mark_released(connection, [d.id for d in due], now)
+    return len(made)
+
+
+def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[tuple[int, int]]]:
+    """Keep the strongest of each subject, ladder and person; return it, and (weaker, stronger) pairs.
+
+    What needs approval neither supersedes nor is superseded.
+    """
+    kept = [c for c in candidates if c.strength.needs_approval]
+    pairs: list[tuple[int, int]] = []
+    rest = sorted(
+        (c for c in candidates if not c.strength.needs_approval), key=lambda c: (repr(c.rivalry), c.strength)
+    )
+    for _, rivals in groupby(rest, key=lambda c: c.rivalry):
+        *weaker, strongest = rivals
+        kept.append(strongest)
+        pairs += [(w.id, strongest.id) for w in weaker]
+    return sorted(kept, key=lambda c: c.id), pairs
+
+
+class _Office:
+    """Everything that a release looks things up in, as of its moment."""
+
+    def __init__(self, connection: Connection, rule_set: RuleSet, known: Known, now: datetime) -> None:
+        self.connection, self.rule_set, self.known, self.now = connection, rule_set, known, now
+        self._directories: dict[object, Directory] = {}
+
+    def directory(self, campaign: int) -> Directory:
+        on = local_day(self.now, self.known.campaigns[campaign].zone)
+        if on not in self._directories:
+            self._directories[on] = people.directory(self.connection, on)
+        return self._directories[on]
+
+    def address(self, due: Sequence[Decision]) -> tuple[list[NewItem], list[tuple[int, Part, int]]]:
+        """Resolve the people of decisions; return items, and the lines of ``to`` that reached nobody."""
+        made: list[NewItem] = []
+        gaps: list[tuple[int, Part, int]] = []
+        for decision in due:
+            rung = self.rung(decision)
+            seen: set[int] = set()
+            for part, number, line in _lines(rung):
+                reached = self.resolve(decision, line)
+                if not reached and part is Part.TO:
+                    gaps.append((decision.id, part, number))
+                for recipient in reached:
+                    if recipient.person not in seen:
+                        seen.add(recipient.person)
+                        made.append(self._item(decision, recipient, part, number))
+        return made, gaps
+
+    def retry(
+        self, gaps: Sequence[tuple[int, Part, int]], by_id: Mapping[int, Decision]
+    ) -> tuple[list[NewItem], list[tuple[int, Part, int]]]:
+        """Try the lines that reached nobody once more; return items, and the gaps now closed."""
+        have = notices.siblings(self.connection, [decision for decision, _, _ in gaps])
+        made: list[NewItem] = []
+        closed: list[tuple[int, Part, int]] = []
+        for gap in gaps:
+            decision, lines = by_id[gap[0]], _lines(self.rung(by_id[gap[0]]))
+            line = next((line for part, number, line in lines if (part, number) == gap[1:]), ())
+            told = {item.person for item in have.get(decision.id, ())}
+            reached = [r for r in self.resolve(decision, line) if r.person not in told]
+            new = [self._item(decision, r, gap[1], gap[2]) for r in reached]
+            gone = not line or self._judge(decision, Part.TO, holds_post=True, signed=False) is not None
+            if reached or gone:
+                closed.append(gap)
+                made += new
+        return made, closed
+
+    def rung(self, decision: Decision) -> Rung | None:
+        ladder = self.rule_set.ladders.get(decision.ladder)
+        return ladder.rung(decision.rung) if ladder else None
+
+    def resolve(self, decision: Decision, line: Addressee) -> tuple[Recipient, ...]:
+        if decision.subject not in self.known.facts:
+            return ()
+        unit = self.known.unit_of(decision.subject)
+        units = people.unit_ids(
+            self.connection, local_day(self.now, self.known.campaigns[decision.campaign].zone)
+        )
+        return self.directory(decision.campaign).resolve(line, unit, units)
+
+    def _item(self, decision: Decision, recipient: Recipient, part: Part, number: int) -> NewItem:
+        signed = (decision.subject, recipient.person) in self._signed(decision)
+        reason = self._judge(decision, part, holds_post=True, signed=signed)
+        return NewItem(decision.id, recipient, part, number, reason)
+
+    def _signed(self, decision: Decision) -> set[tuple[object, int]]:
+        rung = self.rung(decision)
+        return set(notices.signed(self.connection, [decision.subject])) if rung and rung.unless else set()
+
+    def _judge(self, decision: Decision, part: Part, *, holds_post: bool, signed: bool) -> Reason | None:
+        about = self.known.facts.get(decision.subject)
+        rung = self.rung(decision)
+        if about is None or rung is None:
+            return Reason(ReasonCode.RULE_GONE)
+        item = Item(
+            self.rule_set.ladders.get(decision.ladder),
+            decision.rung,
+            decision.occurrence,
+            decision.anchor_version,
+            nominal_day(decision.occurrence, decision.instant, about.zone),
+            decision.instant,
+            part,
+            holds_post,
+            signed,
+            needs_approval=self.policy(rung).approval is not None,
+        )
+        return still_due(item, about, self.now)
+
+    def policy(self, rung: Rung) -> ActPolicy:
+        return self.rule_set.acts[rung.act]
+
+    def candidates(
+        self, new: Iterable[NewItem], ids: Mapping[tuple[int, int], int], by_id: Mapping[int, Decision]
+    ) -> list[Candidate]:
+        return [
+            self._candidate(ids[n.decision, n.recipient.person], by_id[n.decision], n.recipient, n.part)
+            for n in new
+            if n.reason is None
+        ]
+
+    def _candidate(self, number: int, decision: Decision, recipient: Recipient, part: Part) -> Candidate:
+        rung = self.rung(decision)
+        assert rung is not None
+        ladder = self.rule_set.ladders[decision.ladder]
+        weight = strength(ladder, rung, decision.occurrence, self.policy(rung).approval is not None)
+        return Candidate(number, decision, rung, recipient, part, weight)
+
+    def waiting_candidates(
+        self,
+        connection: Connection,
+        waiting: Sequence[StoredItem],
+        by_id: Mapping[int, Decision],
+        now: datetime,
+    ) -> list[Candidate]:
+        """Look at unbound items before they go: what is no longer due is dropped with its reason."""
+        found: list[Candidate] = []
+        for item in waiting:
+            decision = by_id[item.decision]
+            holds = self.holds(item, decision)
+            signed = (decision.subject, item.person) in self._signed(decision)
+            reason = self._judge(decision, item.part, holds_post=holds, signed=signed)
+            if reason:
+                notices.drop_items(connection, [(item.id, reason)], now)
+            else:
+                found.append(self._candidate(item.id, decision, item.recipient, item.part))
+        return found
+
+    def holds(self, item: StoredItem, decision: Decision) -> bool:
+        rung = self.rung(decision)
+        lines = {(part, number): line for part, number, line in _lines(rung)}
+        reached = self.resolve(decision, lines.get((item.part, item.line), ()))
+        return item.person in {r.person for r in reached}
+
+    def bind(self, connection: Connection, ready: Sequence[Candidate], moment: datetime) -> list[NewNotice]:
+        """Bind items into notices: those of one person, bundle, legs and register are one.
+
+        A rung with approval is never bundled: one decision, one document.
+        """
+        persons = people.load(connection, {c.recipient.person for c in ready})
+        ordered = sorted(ready, key=lambda c: (repr(self._binding(c)), c.strength.reversed, c.id))
+        made: list[NewNotice] = []
+        for _, group in groupby(ordered, key=lambda c: repr(self._binding(c))):
+            made.append(self._notice(list(group), persons, moment))
+        return made
+
+    def _binding(self, c: Candidate) -> tuple[object, ...]:
+        policy = self.policy(c.rung)
+        document = c.decision.id if policy.approval else 0
+        audience = c.recipient.role.audience
+        return (c.recipient.person, c.decision.campaign, c.rung.bundle, policy.legs, audience, document)
+
+    def _notice(
+        self, group: Sequence[Candidate], persons: Mapping[int, Person], moment: datetime
+    ) -> NewNotice:
+        strongest = group[0]
+        policy = self.policy(strongest.rung)
+        notice = NewNotice(
+            strongest.recipient.person,
+            strongest.decision.campaign,
+            strongest.rung.bundle,
+            moment,
+            policy.legs,
+            strongest.rung.act,
+            strongest.recipient.role.audience,
+            tuple(c.id for c in group),
+            " or ".join(policy.approval) if policy.approval else None,
+        )
+        held = not strongest.rung.bundle and min(c.decision.decided_at for c in group) < moment
+        return notice if policy.approval else self.with_leg(notice, persons[notice.person], held=held)
+
+    def with_leg(self, notice: NewNotice, person: Person, *, held: bool = False) -> NewNotice:
+        """Open the first leg that reaches the person; each channel leaves when its window is open."""
+        zone = self.known.campaigns[notice.campaign].zone
+        hours = Hours(self.rule_set.channel_windows, self.rule_set.calendar, zone)
+        opening = open_leg(
+            notice.legs,
+            lambda channel: person.address(channel) is not None,
+            notice.moment,
+            hours,
+            key=f"{person.id}",
+            held=held,
+        )
+        return replace(notice, leg=opening.leg, channels=opening.times)
+
+
+def _lines(rung: Rung | None) -> list[tuple[Part, int, Addressee]]:
+    if rung is None:
+        return []
+    to = [(Part.TO, number, line) for number, line in enumerate(rung.to)]
+    return to + [(Part.COPY, number, line) for number, line in enumerate(rung.copy)]
+
+
+def _morning_notes(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
+    """Write the office's one note of the morning, where there is anything new to tell."""
+    with reading(engine) as connection:
+        ready = [note for note in upcoming_notes(connection, rule_set) if note.at <= now]
+    if not ready:
+        return 0
+    made = 0
+    with writing(engine) as connection:
+        settings.lock(connection, "release")
+        for note in upcoming_notes(connection, rule_set):
+            if note.at <= now:
+                made += _write_note(connection, rule_set, note, now)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class UpcomingNote:
+    campaign: int
+    at: datetime
+    since: datetime | None
+
+
+def upcoming_notes(connection: Connection, rule_set: RuleSet) -> list[UpcomingNote]:
+    """Return when each campaign's office is told next: the first morning slot after something came up."""
+    bundle = rule_set.bundles.get(MORNING)
+    found: list[UpcomingNote] = []
+    for campaign, about in facts.load_campaigns(connection, rule_set.campaigns).items() if bundle else ():
+        assert bundle is not None
+        since = morning.last_note(connection, campaign)
+        lines = morning.lines(connection, campaign, since, FAR)
+        if lines:
+            first = max(
+                min(line.first_at for line in lines), since + timedelta(minutes=1) if since else EARLY
+            )
+            found.append(
+                UpcomingNote(campaign, bundle.slot_from(first, rule_set.calendar, about.zone), since)
+            )
+    return found
+
+
+def _write_note(connection: Connection, rule_set: RuleSet, note: UpcomingNote, now: datetime) -> int:
+    lines = morning.lines(connection, note.campaign, note.since, note.at)
+    known = facts.load(connection, (), rule_set.campaigns)
+    office = _Office(connection, rule_set, known, now)
+    reached = office.directory(note.campaign).resolve(OFFICE, None)
+    persons = people.load(connection, (r.person for r in reached))
+    policy = rule_set.acts[Act.NOTICE]
+    new = [
+        office.with_leg(
+            NewNotice(
+                r.person, note.campaign, MORNING, note.at, policy.legs, None, Audience.OFFICE, kind="note"
+            ),
+            persons[r.person],
+        )
+        for r in reached
+    ]
+    numbers = notices.put_notices(connection, new, now)
+    told = {"lines": [{"kind": x.kind.value, "count": x.count, "examples": list(x.examples)} for x in lines]}
+    for number in numbers:
+        notices.close(connection, number, "ready", reason=told)
+    return len(numbers)

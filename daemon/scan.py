@@ -1,0 +1,172 @@
+"""Scan: read what is due, plan it, settle what is owed. Planning happens outside any transaction."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+
+from daemon import clock
+from daemon.config.compiled import RuleSet
+from daemon.domain.ladder import Subject
+from daemon.domain.plan import Outcome, Plan, Settlement, plan
+from daemon.domain.windows import release_slot
+from daemon.errors import StaleRulesError
+from daemon.store import agenda, batches, decisions, facts, rules
+from daemon.store.agenda import AgendaRow
+from daemon.store.decisions import NewDecision
+from daemon.store.engine import reading, writing
+
+log = logging.getLogger(__name__)
+BATCH = 500
+ABANDONED = timedelta(seconds=60)
+"""A batch noted longer ago than this (wall time) has lost its scanner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    row: AgendaRow
+    plan: Plan
+    campaign: int
+
+
+def scan(engine: Engine, rule_set: RuleSet, now: datetime, *, batch: int = BATCH) -> int:
+    """Look at all that is due, batch by batch, until nothing is; return how many rows were looked at."""
+    looked = recover(engine, rule_set, now)
+    while True:
+        with reading(engine) as connection:
+            rows = agenda.due(connection, now, batch)
+        if not rows:
+            return looked
+        looked += look(engine, rule_set, rows, now)
+
+
+def scan_subject(engine: Engine, rule_set: RuleSet, subject: Subject, now: datetime) -> None:
+    """Look at one subject alone, whatever else is due."""
+    with reading(engine) as connection:
+        rows = [row for row in agenda.of_subject(connection, subject) if row.due_at and row.due_at <= now]
+    if rows:
+        look(engine, rule_set, rows, now)
+
+
+def recover(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
+    """Take up what a dead scanner had in hand, one row at a time; a row that kills again is set aside."""
+    looked = 0
+    with writing(engine) as connection:
+        keys, killers = batches.take_abandoned(connection, clock.wall() - ABANDONED)
+        for row in agenda.rows_of(connection, killers):
+            agenda.set_aside(connection, row, "looking at it killed the scanner")
+            log.error("agenda row set aside", extra={"row": row.key})
+    for key, deaths in keys:
+        with reading(engine) as connection:
+            rows = [row for row in agenda.rows_of(connection, [key]) if row.due_at and row.due_at <= now]
+        looked += look(engine, rule_set, rows, now, deaths) if rows else 0
+    return looked
+
+
+def look(engine: Engine, rule_set: RuleSet, rows: Sequence[AgendaRow], now: datetime, deaths: int = 0) -> int:
+    """Plan and settle one batch. What it has in hand is noted before, so a row that kills is found."""
+    with writing(engine) as connection:
+        note = batches.note(connection, [row.key for row in rows], clock.wall(), deaths)
+    try:
+        planned = plan_rows(engine, rule_set, rows, now)
+        try:
+            with writing(engine) as connection:
+                _store(connection, rule_set, planned, now)
+                batches.forget(connection, note)
+            return len(rows)
+        except (_ChangedError, IntegrityError, DataError):
+            _store_one_by_one(engine, rule_set, planned, now)
+    except Exception:
+        # This process lives, so no row of the batch is to blame for a death.
+        _forget(engine, note)
+        raise
+    _forget(engine, note)
+    return len(rows)
+
+
+def _forget(engine: Engine, note: int) -> None:
+    try:
+        with writing(engine) as connection:
+            batches.forget(connection, note)
+    except DBAPIError:
+        log.warning("cannot forget a batch; it will be looked at again", extra={"batch": note})
+
+
+def plan_rows(engine: Engine, rule_set: RuleSet, rows: Sequence[AgendaRow], now: datetime) -> list[Planned]:
+    """Plan rows on one snapshot; one that cannot be planned is set aside, the others go on."""
+    planned: list[Planned] = []
+    broken: list[tuple[AgendaRow, str]] = []
+    with reading(engine) as connection:
+        known = facts.load(connection, (row.subject for row in rows), rule_set.campaigns)
+        settled = decisions.settled(connection, rows)
+        for row in rows:
+            ladder, about = rule_set.ladders.get(row.ladder), known.facts.get(row.subject)
+            if ladder is None or about is None:
+                # The ladder or its campaign has gone: nothing to ask until the rules change again.
+                planned.append(Planned(row, Plan((), None), 0))
+                continue
+            try:
+                made = plan(about, ladder, rule_set.calendar, settled[row.key], now)
+            except Exception as fault:
+                log.exception("cannot plan", extra={"row": row.key})
+                broken.append((row, f"{type(fault).__name__}: {fault}"))
+                continue
+            planned.append(Planned(row, made, known.campaign_of(row.subject)))
+    _put_aside(engine, broken)
+    return planned
+
+
+def _put_aside(engine: Engine, broken: Iterable[tuple[AgendaRow, str]]) -> None:
+    for row, why in broken:
+        with writing(engine) as connection:
+            agenda.set_aside(connection, row, why)
+
+
+class _ChangedError(Exception):
+    """A row was not as it had been read."""
+
+
+def _store(connection: Connection, rule_set: RuleSet, planned: Sequence[Planned], now: datetime) -> None:
+    advanced = agenda.advance(connection, [(p.row, p.plan.next_at) for p in planned])
+    if advanced != len(planned):
+        raise _ChangedError
+    if rules.active_hash(connection) != rule_set.hash:
+        raise StaleRulesError
+    new = [_decision(rule_set, p, s, now) for p in planned for s in p.plan.settlements]
+    decisions.put(connection, new, rule_set.hash, now)
+
+
+def _store_one_by_one(engine: Engine, rule_set: RuleSet, planned: Sequence[Planned], now: datetime) -> None:
+    """Store row by row: one that another scanner was faster with is left, one that fails is set aside."""
+    for one in planned:
+        try:
+            with writing(engine) as connection:
+                _store(connection, rule_set, [one], now)
+        except _ChangedError:
+            log.info("row changed while it was planned", extra={"row": one.row.key})
+        except (IntegrityError, DataError) as fault:
+            log.exception("cannot store", extra={"row": one.row.key})
+            _put_aside(engine, [(one.row, f"{type(fault).__name__}: {fault.orig}")])
+
+
+def _decision(rule_set: RuleSet, planned: Planned, settlement: Settlement, now: datetime) -> NewDecision:
+    release_at = None
+    if settlement.outcome is Outcome.SAID:
+        ladder = rule_set.ladders[planned.row.ladder]
+        rung = ladder.rung(settlement.rung)
+        assert rung is not None
+        bundle = rule_set.bundles.get(rung.bundle)
+        release_at = release_slot(
+            bundle,
+            settlement.instant,
+            now,
+            rule_set.window,
+            rule_set.calendar,
+            settlement.instant.tzinfo or UTC,
+        )
+    return NewDecision(planned.row, settlement, release_at, planned.campaign)

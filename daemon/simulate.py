@@ -1,0 +1,220 @@
+"""Simulate: the real pipeline on a throw-away database, with a virtual clock and nobody at the other end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import zip_longest
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sqlalchemy import Connection, Engine, insert, select
+
+from daemon import acts, clock
+from daemon.activate import ActiveRules
+from daemon.channels import Message, Receipt
+from daemon.config.compiled import RuleSet
+from daemon.deliver import Deliverer
+from daemon.intake import Dated, History
+from daemon.loop import busy, next_instant, tick
+from daemon.scan import scan_subject
+from daemon.store import agenda, notices, report
+from daemon.store.engine import open_engine, reading, writing
+from daemon.store.tables import metadata
+
+APPROVER = "自动审签（演示）"
+Progress = Callable[[datetime], None]
+
+
+class Collected:
+    """A channel that takes everything and remembers nothing: the database holds what was said."""
+
+    def send(self, message: Message) -> Receipt:
+        return Receipt(f"simulated:{message.key}")
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Something that happens in the office at an instant of virtual time (a filing handed in)."""
+
+    at: datetime
+    act: Callable[[datetime], None]
+
+
+@dataclass
+class World:
+    """A campaign in virtual time: what happens, and the pipeline that answers. Shared by simulate and demo.
+
+    ``jump`` sets the clock that every process reads; ``settle`` returns when all that is due has been
+    delivered; ``approve`` says that what wants approval is approved at once.
+    """
+
+    engine: Engine
+    rules: ActiveRules
+    history: History | None
+    scripts: Sequence[Script]
+    jump: Callable[[datetime], None]
+    tick_and_settle: Callable[[datetime], None]
+    progress: Progress = lambda _now: None
+    approve: bool = True
+
+    def run(self, start: datetime, end: datetime) -> None:
+        """Let the time from ``start`` to ``end`` pass, instant by instant."""
+        scripts = sorted(self.scripts, key=lambda script: script.at)
+        now = start
+        while now <= end:
+            self.jump(now)
+            self._happen(now, scripts)
+            self._work(now)
+            self.progress(now)
+            following = self._next(now, scripts)
+            if following is None:
+                return
+            now = following
+
+    def _happen(self, now: datetime, scripts: list[Script]) -> None:
+        """Let events come before the rungs of their moment; between two of one case look at it alone."""
+        while scripts and scripts[0].at <= now:
+            scripts.pop(0).act(now)
+        events: list[Dated] = self.history.due(now) if self.history else []
+        for event, following in zip_longest(events, events[1:]):
+            assert self.history is not None
+            subject = self.history.happen(event, now)
+            if subject and following and following.no == event.no:
+                scan_subject(self.engine, self.rules(), subject, now)
+
+    def _work(self, now: datetime) -> None:
+        self.tick_and_settle(now)
+        while self.approve and approve_all(self.engine, self.rules(), now):
+            self.tick_and_settle(now)
+
+    def _next(self, now: datetime, scripts: Sequence[Script]) -> datetime | None:
+        with reading(self.engine) as connection:
+            ahead = next_instant(connection, self.rules())
+        moments = [
+            ahead,
+            self.history.next_at if self.history else None,
+            scripts[0].at if scripts else None,
+        ]
+        following = min((m for m in moments if m is not None), default=None)
+        # Whatever is due now and could not be done waits a minute, so that the clock never stands still.
+        return max(following, now + timedelta(seconds=1)) if following else None
+
+
+def approve_all(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
+    """Approve every document that waits, in the name of the demonstration; return how many."""
+    with reading(engine) as connection:
+        waiting = notices.waiting(connection)
+    done: set[int] = set()
+    for number in waiting:
+        if number not in done:
+            done.update(acts.approve(engine, rule_set, number, APPROVER, now))
+    return len(done)
+
+
+def deliver_here(engine: Engine, deliverer: Deliverer, rules: ActiveRules) -> Callable[[datetime], None]:
+    """Return a tick whose hints are carried out on the spot: the worker's code, without Redis."""
+
+    def tick_and_settle(now: datetime) -> None:
+        while True:
+            tick(engine, rules, lambda channel, ids: deliverer.deliver(channel, ids, now), now)
+            with reading(engine) as connection:
+                if not busy(connection, now) and not notices.has_unbound(connection):
+                    return
+
+    return tick_and_settle
+
+
+@contextmanager
+def throw_away(source: Engine) -> Iterator[Engine]:
+    """Copy everything that says what is, and nothing that was said, into a database that is thrown away."""
+    with TemporaryDirectory(prefix="duban-simulate-") as folder:
+        engine = open_engine(f"sqlite:///{Path(folder) / 'simulate.db'}")
+        metadata.create_all(engine)
+        with reading(source) as old, writing(engine) as new:
+            for name in COPIED:
+                _copy(old, new, name)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+COPIED = (
+    "units",
+    "persons",
+    "posts",
+    "acting",
+    "campaigns",
+    "subjects",
+    "cases",
+    "events",
+    "tally",
+    "agenda",
+    "signatures",
+    "rule_sets",
+    "activations",
+)
+
+
+def _copy(old: Connection, new: Connection, name: str) -> None:
+    table = metadata.tables[name]
+    rows = [dict(row._mapping) for row in old.execute(select(table))]
+    if rows:
+        new.execute(insert(table), rows)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """One run: where it begins and ends, and what happens in it."""
+
+    start: datetime
+    end: datetime
+    history: Sequence[Any] = ()
+
+
+def simulate(
+    engine: Engine, simulation: Simulation, folder: Path, progress: Progress = lambda _now: None
+) -> list[Mapping[str, Any]]:
+    """Run a simulation on ``engine``, a throw-away copy; return what it said, one mapping a notice.
+
+    What existed before the start is from that day on; what the history brings on or after it enters.
+    """
+    shared = folder / "clock"
+    rules = ActiveRules(engine)
+    with virtual_time(shared, simulation.start):
+        history = History(engine, rules(), simulation.history) if simulation.history else None
+        if history:
+            for event in history.due(simulation.start - timedelta(microseconds=1)):
+                history.happen(event, simulation.start)
+        with writing(engine) as connection:
+            agenda.restart_all(connection, simulation.start)
+        deliverer = Deliverer(engine, rules, lambda rule_set: dict.fromkeys(rule_set.channels, Collected))
+        world = World(
+            engine,
+            rules,
+            history,
+            (),
+            lambda now: clock.jump(shared, now),
+            deliver_here(engine, deliverer, rules),
+            progress,
+        )
+        world.run(simulation.start, simulation.end)
+    with reading(engine) as connection:
+        return list(report.said(connection, rules().campaigns, rules().ladders))
+
+
+@contextmanager
+def virtual_time(shared: Path, start: datetime) -> Iterator[None]:
+    """Let office time be virtual for a while."""
+    clock.share(shared, start)
+    try:
+        yield
+    finally:
+        clock.unshare()
