@@ -7,6 +7,7 @@ from datetime import date, datetime, tzinfo
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from daemon.config.compiled import RuleSet
+from daemon.domain.campaign import FilingRule
 from daemon.domain.case import Case, Event, EventKind
 from daemon.domain.ladder import Subject, SubjectKind
 from daemon.domain.legs import Hours, open_leg
@@ -41,7 +42,7 @@ def gate(connection: Connection, rule_set: RuleSet, campaign: int, now: datetime
 
 
 def case_named(connection: Connection, no: str) -> Case:
-    case = cases.by_no(connection, no)
+    case = cases.by_no(connection, no, hold=True)
     if case is None:
         raise NotFoundError(f"没有编号为 {no} 的问题；用 duban case list 查看")
     return case
@@ -108,45 +109,41 @@ def on_filing(
 ) -> Matter:
     """Hand in (``submitted``), return (``returned``) or accept (``accepted``) a filing."""
     with writing(engine) as connection:
-        return change_filing(connection, rule_set, campaign_key, key, unit, action, now, on, nil, by, note)
+        campaign = rule_set.campaigns[campaign_key]
+        matter = _filing(connection, rule_set, campaign_key, key, unit)
+        day = on or local_day(now, campaign.zone)
+        values, move = _filing_news(matter, campaign.filings[key], action, day, nil=nil)
+        subjects.change_filing(
+            connection,
+            matter,
+            action,
+            values,
+            move,
+            rule_set.ladders,
+            now,
+            campaign,
+            on=day,
+            by=by,
+            note=note,
+        )
+        return _filing(connection, rule_set, campaign_key, key, unit)
 
 
-def change_filing(
-    connection: Connection,
-    rule_set: RuleSet,
-    campaign_key: str,
-    key: str,
-    unit: int,
-    action: str,
-    now: datetime,
-    on: date | None = None,
-    nil: bool = False,
-    by: str = "",
-    note: str = "",
-) -> Matter:
-    campaign = rule_set.campaigns[campaign_key]
-    matter = _filing(connection, rule_set, campaign_key, key, unit)
-    rule = campaign.filings[key]
-    day = on or local_day(now, campaign.zone)
+def _filing_news(
+    matter: Matter, rule: FilingRule, action: str, day: date, *, nil: bool
+) -> tuple[dict[str, object], Move]:
+    """Let an action on a filing pass the gate; return what changes, and how it moves the ladders."""
     if action == "submitted":
         if matter.state in FILING_CLOSED:
             raise RefusedError(f"{rule.title} 已于 {matter.submitted_on} 报送")
         if nil and not rule.nil_allowed:
             raise RefusedError(f"{rule.title} 不接受零报告")
-        values = {"state": "submitted", "submitted_on": day, "nil": nil}
-        move = Move.LOOKED
-    elif action == "returned":
-        if matter.state != "submitted":
-            raise RefusedError(f"{rule.title} 尚未报送，不能退回")
-        values, move = {"state": "returned", "returned_on": day}, Move.RETURNED
-    else:
-        if matter.state != "submitted":
-            raise RefusedError(f"{rule.title} 尚未报送，不能备案")
-        values, move = {"state": "accepted"}, Move.LOOKED
-    subjects.change_filing(
-        connection, matter, action, values, move, rule_set.ladders, now, campaign, on=day, by=by, note=note
-    )
-    return _filing(connection, rule_set, campaign_key, key, unit)
+        return {"state": "submitted", "submitted_on": day, "nil": nil}, Move.LOOKED
+    if matter.state != "submitted":
+        raise RefusedError(f"{rule.title} 尚未报送，不能{'退回' if action == 'returned' else '备案'}")
+    if action == "returned":
+        return {"state": "returned", "returned_on": day}, Move.RETURNED
+    return {"state": "accepted"}, Move.LOOKED
 
 
 def _filing(connection: Connection, rule_set: RuleSet, campaign_key: str, key: str, unit: int) -> Matter:

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -18,6 +18,7 @@ from daemon.config.compiled import RuleSet
 from daemon.domain.ladder import Part
 from daemon.domain.legs import MANUAL, Hours, leg_name, open_leg
 from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
+from daemon.domain.windows import spread
 from daemon.domain.workdays import local_day
 from daemon.errors import DeliveryError, DubanError, UnknownOutcomeError
 from daemon.render import Renderer
@@ -43,6 +44,7 @@ class Letter:
     claimed: Claimed
     frozen: Mapping[str, Any]
     repeat: bool
+    leg: str
 
     def message(self, timeout: float) -> Message:
         f = self.frozen
@@ -80,6 +82,8 @@ class Deliverer:
     def deliver(self, channel: str, ids: Sequence[int], now: datetime) -> int:
         """Send those of ``ids`` that are ready, one after the other; return how many were handed over."""
         rule_set = self.rules()
+        if self._closed(rule_set, channel, ids, now):
+            return 0
         lease = clock.wall() + lease_of(rule_set, channel)
         with writing(self.engine) as connection:
             claimed = deliveries.claim(connection, channel, ids, now, lease)
@@ -97,6 +101,20 @@ class Deliverer:
         if letters:
             self._channel(channel, rule_set).close()
         return handed_over
+
+    def _closed(self, rule_set: RuleSet, channel: str, ids: Sequence[int], now: datetime) -> bool:
+        """Whether the channel's window is closed; what was due meanwhile leaves in its next first minutes.
+
+        After an outage messages must not wake people at night.
+        """
+        window = rule_set.channel_windows.get(channel, rule_set.window)
+        zone = next(iter(rule_set.campaigns.values())).zone
+        opening = window.open_from(now, rule_set.calendar, zone)
+        if opening <= now:
+            return False
+        with writing(self.engine) as connection:
+            deliveries.postpone(connection, {number: spread(opening, str(number)) for number in ids}, now)
+        return True
 
     def _channel(self, name: str, rule_set: RuleSet) -> Channel:
         """Return this thread's own channel: connections are not shared."""
@@ -172,7 +190,7 @@ class Deliverer:
     ) -> Letter | None:
         claimed = verdict.claimed
         if claimed.frozen is not None:
-            return Letter(claimed, claimed.frozen, repeat=claimed.unknowns > 0)
+            return Letter(claimed, claimed.frozen, claimed.unknowns > 0, verdict.leg)
         if not verdict.lines and verdict.notice.kind != "note":
             return None
         try:
@@ -188,7 +206,7 @@ class Deliverer:
         key = f"n{claimed.notice}d{claimed.id}a{claimed.attempts + 1}"
         items = [item.id for item, _ in verdict.lines]
         frozen = {"key": key, "address": address, "name": person.name, "content": content, "items": items}
-        return Letter(claimed, frozen, repeat=False)
+        return Letter(claimed, frozen, repeat=False, leg=verdict.leg)
 
     def _cannot_say(self, claimed: Claimed, rule_set: RuleSet, now: datetime, why: str) -> None:
         """Go on to the next leg: this one cannot be rendered or addressed."""
@@ -225,6 +243,10 @@ class Verdict:
     dropped: tuple[tuple[int, Reason], ...] = ()
     heirs: tuple[NewItem, ...] = ()
 
+    @property
+    def leg(self) -> str:
+        return leg_name(self.notice.legs, self.claimed.leg)
+
 
 class _Look:
     """Everything needed to look at a batch of claimed deliveries, loaded at once."""
@@ -244,19 +266,13 @@ class _Look:
         today = local_day(now, next(iter(self.zone.values())))
         self.directory = people.directory(connection, today)
         self.units = people.unit_ids(connection, today)
-        self.signed = notices.signed(connection, subjects) if self._any_unless() else set()
-        mine = [
-            (self.decisions[i.decision].subject, self.decisions[i.decision].ladder, i.person) for i in stored
-        ]
-        self.rivals = notices.rivals(connection, mine)
+        self.signed = notices.signed(connection, subjects) if rule_set.asks_signatures else set()
+        self.rivals = notices.rivals(connection, subjects, {item.person for item in stored})
         self.siblings = notices.siblings(connection, self.decisions)
         self.persons = people.load_all(connection)
         self.titles = people.titles(connection, {n.person for n in self.notices.values()})
         self._connection = connection
         self.contexts: dict[int, dict[str, Any]] = {}
-
-    def _any_unless(self) -> bool:
-        return any(rung.unless for ladder in self.rule_set.ladders.values() for rung in ladder.rungs)
 
     def judge(self, claimed: Claimed) -> Verdict:
         """Judge each item of a notice; frozen bytes are not looked at again."""
@@ -271,15 +287,18 @@ class _Look:
             elif item.state == "open":
                 dropped.append((item.id, reason))
                 heirs += self._heirs(item) if reason.code is ReasonCode.NOT_HOLDER else ()
-        lines = tuple(
-            sorted(
-                kept, key=lambda line: (contexts.weight(line[1], self.rule_set.ladders).reversed, line[0].id)
-            )
-        )
+        lines = tuple(sorted(kept, key=self._order))
         verdict = Verdict(claimed, notice, lines, tuple(dropped), tuple(heirs))
         if claimed.frozen is None and (lines or notice.kind == "note"):
             self.contexts[claimed.id] = contexts.build(notice, lines, self._reference())
         return verdict
+
+    def _order(self, line: Line) -> tuple[object, ...]:
+        """Put the strongest first, then the nearest deadline."""
+        item, decision = line
+        about = self.known.facts.get(decision.subject)
+        due = about.anchors.get("due") if about else None
+        return (contexts.weight(decision, self.rule_set.ladders).reversed, due or date.max, item.id)
 
     def _reference(self) -> Reference:
         return Reference(
@@ -395,7 +414,7 @@ class _Recorder:
         )
         match outcome.kind:
             case "sent":
-                self._sent(claimed, outcome.number)
+                self._sent(outcome.letter, outcome.number)
             case "unknown":
                 self._unknown(claimed)
             case "refused":
@@ -403,13 +422,12 @@ class _Recorder:
             case _:
                 self._try_again(claimed, outcome)
 
-    def _sent(self, claimed: Claimed, number: int) -> None:
+    def _sent(self, letter: Letter, number: int) -> None:
+        claimed = letter.claimed
         mine = deliveries.settle(self.connection, claimed, "sent")
         if mine or deliveries.settle_late(self.connection, claimed.id, number):
-            notice = notices.load(self.connection, [claimed.notice])[claimed.notice]
             state = "manual" if claimed.channel == MANUAL else "sent"
-            name = leg_name(notice.legs, claimed.leg)
-            deliveries.mark_sent(self.connection, claimed.notice, state, name, self.now)
+            deliveries.mark_sent(self.connection, claimed.notice, state, letter.leg, self.now)
 
     def _unknown(self, claimed: Claimed) -> None:
         """Keep the bytes: they are sent again once, marked; then the next leg (or as ``on_unknown`` says)."""

@@ -65,8 +65,8 @@ def import_sheets(
     """Store workbooks, all of them or nothing; raise ``FaultyInputError`` with every fault.
 
     Imported cases are reminded of from today on; with ``catch_up`` all that was ever due is owed. A case
-    whose number is on file is brought up to date: what the workbook says new happens to it, blank cells change
-    nothing.
+    whose number is on file is brought up to date: what the workbook says new happens to it, blank cells
+    change nothing.
     """
     if faults := check_sheets(engine, sheets):
         raise FaultyInputError(faults)
@@ -105,7 +105,7 @@ class _Ledger:
         self.today = local_day(now, self.campaign.zone)
         self.since = None if catch_up else midnight(self.today, self.campaign.zone)
         self.units = registry.units_by_name(connection)
-        self.on_file = cases.all_by_no(connection, self.number)
+        self.on_file = cases.all_by_no(connection, self.number, hold=True)
         self.imported = imported
 
     def store(self, sheet: Sheet) -> list[Fault]:
@@ -266,7 +266,7 @@ class History:
         """Let one event happen; return its case's subject, ``None`` where it no longer applies."""
         with writing(self.engine) as connection:
             gate = Gate(connection, self.rule_set.ladders, self.rule_set.calendar, self.campaign.zone, now)
-            case = cases.by_no(connection, event.no)
+            case = cases.by_no(connection, event.no, hold=True)
             day = local_day(event.at, self.campaign.zone)
             if event.step is Step.REGISTERED:
                 if case is None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from itertools import groupby
 
 from sqlalchemy import Connection, Engine
@@ -28,7 +29,6 @@ PATIENCE = timedelta(minutes=5)
 """How long the release of a moment waits for what is due at or before it to be planned."""
 MORNING = "morning"
 OFFICE: Addressee = (Role.OFFICE_DUTY, Role.OFFICE_DIRECTOR)
-EARLY = datetime(1970, 1, 1, tzinfo=UTC)
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -122,7 +122,14 @@ class _Office:
 
     def __init__(self, connection: Connection, rule_set: RuleSet, known: Known, now: datetime) -> None:
         self.connection, self.rule_set, self.known, self.now = connection, rule_set, known, now
-        self._directories: dict[object, Directory] = {}
+        self._directories: dict[date, Directory] = {}
+        self.signed = notices.signed(connection, known.facts) if rule_set.asks_signatures else set()
+
+    @cached_property
+    def units(self) -> list[int]:
+        """The units that stand today."""
+        zones = [campaign.zone for campaign in self.known.campaigns.values()]
+        return people.unit_ids(self.connection, local_day(self.now, zones[0])) if zones else []
 
     def directory(self, campaign: int) -> Directory:
         on = local_day(self.now, self.known.campaigns[campaign].zone)
@@ -174,19 +181,12 @@ class _Office:
         if decision.subject not in self.known.facts:
             return ()
         unit = self.known.unit_of(decision.subject)
-        units = people.unit_ids(
-            self.connection, local_day(self.now, self.known.campaigns[decision.campaign].zone)
-        )
-        return self.directory(decision.campaign).resolve(line, unit, units)
+        return self.directory(decision.campaign).resolve(line, unit, self.units)
 
     def _item(self, decision: Decision, recipient: Recipient, part: Part, number: int) -> NewItem:
-        signed = (decision.subject, recipient.person) in self._signed(decision)
+        signed = (decision.subject, recipient.person) in self.signed
         reason = self._judge(decision, part, holds_post=True, signed=signed)
         return NewItem(decision.id, recipient, part, number, reason)
-
-    def _signed(self, decision: Decision) -> set[tuple[object, int]]:
-        rung = self.rung(decision)
-        return set(notices.signed(self.connection, [decision.subject])) if rung and rung.unless else set()
 
     def _judge(self, decision: Decision, part: Part, *, holds_post: bool, signed: bool) -> Reason | None:
         about = self.known.facts.get(decision.subject)
@@ -238,7 +238,7 @@ class _Office:
         for item in waiting:
             decision = by_id[item.decision]
             holds = self.holds(item, decision)
-            signed = (decision.subject, item.person) in self._signed(decision)
+            signed = (decision.subject, item.person) in self.signed
             reason = self._judge(decision, item.part, holds_post=holds, signed=signed)
             if reason:
                 notices.drop_items(connection, [(item.id, reason)], now)
@@ -343,7 +343,7 @@ def upcoming_notes(connection: Connection, rule_set: RuleSet) -> list[UpcomingNo
         lines = morning.lines(connection, campaign, since, FAR)
         if lines:
             first = max(
-                min(line.first_at for line in lines), since + timedelta(minutes=1) if since else EARLY
+                min(line.first_at for line in lines), since + timedelta(minutes=1) if since else morning.EARLY
             )
             found.append(
                 UpcomingNote(campaign, bundle.slot_from(first, rule_set.calendar, about.zone), since)

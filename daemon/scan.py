@@ -55,9 +55,13 @@ def scan_subject(engine: Engine, rule_set: RuleSet, subject: Subject, now: datet
 
 def recover(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
     """Take up what a dead scanner had in hand, one row at a time; a row that kills again is set aside."""
+    before = clock.wall() - ABANDONED
+    with reading(engine) as connection:
+        if not batches.any_abandoned(connection, before):
+            return 0
     looked = 0
     with writing(engine) as connection:
-        keys, killers = batches.take_abandoned(connection, clock.wall() - ABANDONED)
+        keys, killers = batches.take_abandoned(connection, before)
         for row in agenda.rows_of(connection, killers):
             agenda.set_aside(connection, row, "looking at it killed the scanner")
             log.error("agenda row set aside", extra={"row": row.key})

@@ -14,13 +14,16 @@ from typing import Any
 from sqlalchemy import Connection, Engine, insert, select
 
 from daemon import acts, clock
-from daemon.activate import ActiveRules
+from daemon.activate import ActiveRules, activate
 from daemon.channels import Message, Receipt
 from daemon.config.compiled import RuleSet
+from daemon.config.source import RuleSource
 from daemon.deliver import Deliverer
-from daemon.intake import Dated, History
+from daemon.errors import FaultyInputError
+from daemon.intake import Dated, History, check_sheets, import_sheets
 from daemon.loop import busy, next_instant, tick
 from daemon.scan import scan_subject
+from daemon.sheets import CaseRow, Sheet
 from daemon.store import agenda, notices, report
 from daemon.store.engine import open_engine, reading, writing
 from daemon.store.tables import metadata
@@ -132,14 +135,18 @@ def deliver_here(engine: Engine, deliverer: Deliverer, rules: ActiveRules) -> Ca
 
 
 @contextmanager
-def throw_away(source: Engine) -> Iterator[Engine]:
-    """Copy everything that says what is, and nothing that was said, into a database that is thrown away."""
+def throw_away(source: Engine | None) -> Iterator[Engine]:
+    """Copy everything that says what is, and nothing that was said, into a database that is thrown away.
+
+    Without a source it is empty.
+    """
     with TemporaryDirectory(prefix="duban-simulate-") as folder:
-        engine = open_engine(f"sqlite:///{Path(folder) / 'simulate.db'}")
+        engine = open_engine(f"sqlite:///{Path(folder) / 'simulate.db'}", durable=False)
         metadata.create_all(engine)
-        with reading(source) as old, writing(engine) as new:
-            for name in COPIED:
-                _copy(old, new, name)
+        if source is not None:
+            with reading(source) as old, writing(engine) as new:
+                for name in COPIED:
+                    _copy(old, new, name)
         try:
             yield engine
         finally:
@@ -158,8 +165,6 @@ COPIED = (
     "tally",
     "agenda",
     "signatures",
-    "rule_sets",
-    "activations",
 )
 
 
@@ -176,7 +181,25 @@ class Simulation:
 
     start: datetime
     end: datetime
-    history: Sequence[Any] = ()
+    history: Sequence[CaseRow] = ()
+
+
+def prepare(
+    engine: Engine, source: RuleSource, start: datetime, people: Sheet | None, history: Sheet | None
+) -> Sequence[CaseRow]:
+    """Activate the rules as if they had always been there, import people, and check the history.
+
+    Return the history's rows; raise ``FaultyInputError`` with every fault.
+    """
+    activate(engine, source, start, by="推演")
+    rule_set = ActiveRules(engine)()
+    if people is not None:
+        import_sheets(engine, rule_set, [people], start, by="推演")
+    if history is None:
+        return ()
+    if faults := check_sheets(engine, [history]):
+        raise FaultyInputError(faults)
+    return history.cases
 
 
 def simulate(
@@ -190,11 +213,7 @@ def simulate(
     rules = ActiveRules(engine)
     with virtual_time(shared, simulation.start):
         history = History(engine, rules(), simulation.history) if simulation.history else None
-        if history:
-            for event in history.due(simulation.start - timedelta(microseconds=1)):
-                history.happen(event, simulation.start)
-        with writing(engine) as connection:
-            agenda.restart_all(connection, simulation.start)
+        set_scene(engine, history, simulation.start)
         deliverer = Deliverer(engine, rules, lambda rule_set: dict.fromkeys(rule_set.channels, Collected))
         world = World(
             engine,
@@ -208,6 +227,15 @@ def simulate(
         world.run(simulation.start, simulation.end)
     with reading(engine) as connection:
         return list(report.said(connection, rules().campaigns, rules().ladders))
+
+
+def set_scene(engine: Engine, history: History | None, start: datetime) -> None:
+    """Put on file what the history says of before the start; nothing before that day is owed."""
+    if history:
+        for event in history.due(start - timedelta(microseconds=1)):
+            history.happen(event, start)
+    with writing(engine) as connection:
+        agenda.restart_all(connection, start)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -72,6 +73,11 @@ class RuleSet:
     channels: Mapping[str, ChannelSettings]
     calendar: WorkdayCalendar
     templates: Mapping[str, str]
+
+    @cached_property
+    def asks_signatures(self) -> bool:
+        """Whether any rung is not said to who has signed."""
+        return any(rung.unless for ladder in self.ladders.values() for rung in ladder.rungs)
 
 
 def compile_rules(source: RuleSource, history: History = _NO_HISTORY) -> RuleSet:

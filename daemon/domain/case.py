@@ -60,6 +60,10 @@ OPEN = frozenset({State.ASSIGNED, State.SIGNED, State.RECTIFYING, State.RETURNED
 """What the condition ``open`` means for a case (design.md §5)."""
 
 
+AT_REST = frozenset({State.CLOSED, State.DISMISSED})
+"""What only an event that begins the case anew can end."""
+
+
 class EventKind(StrEnum):
     """What happens to a case. Each is one line of the transition table."""
 
@@ -227,6 +231,7 @@ def check(case: Case, event: Event, calendar: WorkdayCalendar) -> None:
     if case.state not in transition.sources:
         allowed = "、".join(state.label for state in State if state in transition.sources) or "新问题"
         raise RefusedError(f"{case.no} 现为“{case.state.label}”，此操作只适用于：{allowed}")
+    _check_days(case, event)
     if event.kind in (EventKind.DUE_SET, EventKind.EXTENDED):
         _check_new_due(case, event)
     if event.kind is EventKind.MOVED and event.unit in (None, case.unit):
@@ -239,6 +244,19 @@ def check(case: Case, event: Event, calendar: WorkdayCalendar) -> None:
         raise RefusedError(
             f"{case.no} 原时限 {case.due_on} 已过或不足{LEAST_WORKDAYS}个工作日，请写明新的整改时限（--due）"
         )
+
+
+def _check_days(case: Case, event: Event) -> None:
+    """Refuse an event from before the case was registered, and a deadline before its own event."""
+    if case.registered_on and event.on < case.registered_on:
+        raise RefusedError(f"{case.no} 于 {case.registered_on} 登记，{event.on} 在此之前")
+    transition = TRANSITIONS[event.kind]
+    sets_deadline = transition.asks_deadline or event.kind is EventKind.ASSIGNED
+    if sets_deadline and event.due_on and event.due_on < event.on:
+        raise RefusedError(f"{case.no} 整改时限 {event.due_on} 早于 {event.on}")
+    corrected = (event.changes or {}).get("due_on")
+    if isinstance(corrected, date) and case.assigned_on and corrected < case.assigned_on:
+        raise RefusedError(f"{case.no} 整改时限 {corrected} 早于交办日期 {case.assigned_on}")
 
 
 def _check_new_due(case: Case, event: Event) -> None:
@@ -266,8 +284,10 @@ def apply(case: Case, event: Event) -> Case:
         target = None
     after = replace(case, state=target or case.state, due_on=event.due_on or case.due_on)
     match event.kind:
-        case EventKind.REGISTERED | EventKind.ASSIGNED | EventKind.SUBMITTED | EventKind.CLOSED:
+        case EventKind.REGISTERED | EventKind.SUBMITTED | EventKind.CLOSED:
             return _dated(after, event)
+        case EventKind.ASSIGNED:
+            return replace(after, assigned_on=event.on, signed_on=None)
         case EventKind.IDENTIFIED | EventKind.OPINION:
             return _dated(after, event)
         case EventKind.SIGNED:

@@ -70,7 +70,7 @@ def pace(count: Count, start: date, milestones: Sequence[Milestone], day: date) 
     """
     earlier = Milestone(start, 0)
     for milestone in sorted(milestones):
-        if day <= milestone.on:
+        if day <= milestone.on and milestone.on > earlier.on:
             passed = max(0, (day - earlier.on).days)
             length = (milestone.on - earlier.on).days
             share = earlier.percent * length + (milestone.percent - earlier.percent) * passed

@@ -22,7 +22,7 @@ EVERY_UNIT: Mapping[Role, Role] = {
     Role.UNITS_HEAD: Role.UNIT_HEAD,
     Role.UNITS_LIAISON: Role.UNIT_LIAISON,
 }
-_OF_UNIT = (Role.UNIT_HEAD, Role.UNIT_DEPUTY, Role.UNIT_LIAISON, Role.UNIT_CITY_LEADER)
+_OF_UNIT = (Role.UNIT_HEAD, Role.UNIT_DEPUTY, Role.UNIT_LIAISON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Directory:
     def _above(self, role: Role, unit: int | None) -> list[Recipient]:
         """Return who holds a seat outside the unit; who belongs to the unit gives way to the seat above."""
         found: list[Recipient] = []
-        for recipient in self._seat(role, None):
+        for recipient in self._seat(role, unit if role is Role.UNIT_CITY_LEADER else None):
             if unit is None or unit not in self._units_of.get(recipient.person, ()):
                 found.append(recipient)
             elif role in UP:

@@ -6,13 +6,12 @@ simulator, ``why`` and the tests all ask the same function. design.md §2.2 is i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
-from itertools import count
 
-from daemon.domain.ladder import Condition, Ladder, Names, Part, Rung, Subject, Wording
+from daemon.domain.ladder import Condition, Every, Ladder, Names, Part, Rung, Subject, Wording
 from daemon.domain.workdays import Offset, Span, WorkdayCalendar, local_day, midnight
 
 
@@ -42,7 +41,7 @@ class Facts:
     """What is known of a subject.
 
     ``anchors`` are its dated facts, ``own`` the names that only its own events move, and ``as_of`` gives all
-    names as they were at an instant.
+    names as they were at an instant. ``at_rest``: closed for good, unless an event begins it anew.
     """
 
     subject: Subject
@@ -51,6 +50,7 @@ class Facts:
     own: Names
     as_of: Callable[[datetime], Names] = field(compare=False, repr=False)
     standings: Mapping[str, Standing] = field(default_factory=dict)
+    at_rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +101,19 @@ def plan(facts: Facts, ladder: Ladder, calendar: WorkdayCalendar, settled: Settl
     settlements: list[Settlement] = []
     upcoming: list[datetime] = []
     for rung in ladder.rungs:
+        if facts.at_rest and not _own_hold(rung, facts):
+            # Only an event that moves ``since`` can wake it. Looking at every slot of what is long closed
+            # would let the cost of a tick grow with what is on file.
+            continue
         done = frozenset(key for rung_id, key in settled if rung_id == rung.id)
-        for occurrence in occurrences(rung.wording, anchor, calendar, facts.zone, done):
+        slots = occurrences(rung.wording, anchor, calendar, facts.zone, _of_wording(rung, done, facts.zone))
+        for number, occurrence in enumerate(slots):
             if occurrence.instant > now:
                 upcoming.append(occurrence.instant)
                 break
-            if occurrence.key in done or not _in_range(occurrence, rung, facts, ladder, calendar):
+            if _passed(occurrence, done) or not _in_range(
+                occurrence, rung, facts, ladder, calendar, number == 0
+            ):
                 continue
             if settlement := _settle(occurrence, rung, facts, anchor, calendar, now):
                 settlements.append(settlement)
@@ -135,6 +142,11 @@ def _outcome(occurrence: Occurrence, rung: Rung, facts: Facts, anchor: date, now
     return Outcome.SAID
 
 
+def _own_hold(rung: Rung, facts: Facts) -> bool:
+    own, _ = _split(rung.wording.when)
+    return all(condition.holds(facts.own) for condition in own)
+
+
 def lapsed(nominal: date, anchor: date, zone: tzinfo, now: datetime) -> bool:
     """Whether a rung that lies before its anchor comes too late: the anchor's day is over."""
     return nominal < anchor and now >= midnight(anchor + timedelta(days=1), zone)
@@ -159,28 +171,53 @@ def false_condition(when: tuple[Condition, ...], facts: Facts, instant: datetime
     return next((c for c in moved if not c.holds(names)), None)
 
 
+def _passed(occurrence: Occurrence, done: frozenset[str]) -> bool:
+    """Whether an occurrence is settled, or a slot that lies before one that is.
+
+    Slots are settled in order; only a calendar or a rule that changed puts one between those that are past.
+    """
+    return occurrence.key in done or bool(occurrence.key and occurrence.key < max(done, default=""))
+
+
+def _of_wording(rung: Rung, done: frozenset[str], zone: tzinfo) -> frozenset[str]:
+    """Return the slots settled from which the next are counted.
+
+    Weeks and months are counted anew when the rule changes, working days from the last one settled.
+    """
+    step = rung.wording.every and rung.wording.every.step
+    if rung.since is None or (step and step.span is Span.WORKDAYS):
+        return done
+    activated = local_day(rung.since, zone).isoformat()
+    return frozenset(key for key in done if key > activated)
+
+
 def _in_range(
-    occurrence: Occurrence, rung: Rung, facts: Facts, ladder: Ladder, calendar: WorkdayCalendar
+    occurrence: Occurrence,
+    rung: Rung,
+    facts: Facts,
+    ladder: Ladder,
+    calendar: WorkdayCalendar,
+    is_first: bool,
 ) -> bool:
+    """Whether an occurrence lies at or after the last event or activation that set a limit to it."""
     standing = facts.standings.get(ladder.id)
-    if standing and standing.since and occurrence.instant < standing.since:
-        return False
-    return (
-        rung.since is None
-        or occurrence.instant >= rung.since
-        or _was_ahead(occurrence, rung, facts, calendar)
-    )
+    event = standing.since if standing else None
+    if rung.since is None or (event and event > rung.since):
+        return event is None or occurrence.instant >= event
+    return occurrence.instant >= rung.since or (is_first and _was_ahead(rung, rung.since, facts, calendar))
 
 
-def _was_ahead(occurrence: Occurrence, rung: Rung, facts: Facts, calendar: WorkdayCalendar) -> bool:
-    """Whether an edit moved this occurrence from ahead of its activation to behind it."""
+def _was_ahead(rung: Rung, activation: datetime, facts: Facts, calendar: WorkdayCalendar) -> bool:
+    """Whether a rung was still to speak when an edit changed its wording.
+
+    What the edit moved from ahead to behind is then owed at once, or it would never be said.
+    """
     former = rung.former
-    if occurrence.key or former is None or former.every or rung.since is None:
+    anchor = facts.anchors.get(former.anchor) if former else None
+    if former is None or anchor is None:
         return False
-    anchor = facts.anchors.get(former.anchor)
-    if anchor is None:
-        return False
-    return first_occurrence(former, anchor, calendar, facts.zone).instant >= rung.since
+    first = next(occurrences(former, anchor, calendar, facts.zone), None)
+    return first is not None and first.instant >= activation
 
 
 def first_occurrence(
@@ -208,29 +245,26 @@ def occurrences(
         return
     until = calendar.apply(wording.until, anchor) if wording.until else None
     taken: date | None = None
-    for number, nominal in enumerate(_nominal_days(wording, first.day, calendar, done)):
+    number = 0
+    for nominal in _nominal_days(wording.every, first.day, calendar, done):
         if (until and nominal > until) or (wording.times is not None and number >= wording.times):
             return
         day = nominal if wording.all_days else calendar.on_or_after(nominal)
         if day != taken:
             yield Occurrence(nominal.isoformat(), nominal, day, midnight(day, zone))
+            number += 1
         taken = day
 
 
 def _nominal_days(
-    wording: Wording, first: date, calendar: WorkdayCalendar, done: frozenset[str]
+    every: Every, first: date, calendar: WorkdayCalendar, done: frozenset[str]
 ) -> Iterator[date]:
-    every = wording.every
-    assert every is not None
     if every.cron is not None:
-        yield from _cron_days(every.cron, first)
-    elif every.step is None:
+        return _cron_days(every.cron, first)
+    if every.step is None:
         raise ValueError(f"every {every.text!r} has neither a step nor a cron")
-    elif every.step.span is Span.WORKDAYS:
-        yield from _counted_workdays(first, every.step.count, calendar, done)
-    else:
-        for n in count():
-            yield calendar.apply(Offset(every.step.count * n, every.step.span), first)
+    past = sorted(date.fromisoformat(key) for key in done if key)
+    return _stepped_days(every.step, first, calendar, past)
 
 
 def _cron_days(next_day: Callable[[date], date], first: date) -> Iterator[date]:
@@ -241,19 +275,33 @@ def _cron_days(next_day: Callable[[date], date], first: date) -> Iterator[date]:
         day += timedelta(days=1)
 
 
-def _counted_workdays(
-    first: date, step: int, calendar: WorkdayCalendar, done: frozenset[str]
+def _stepped_days(
+    step: Offset, first: date, calendar: WorkdayCalendar, past: Sequence[date]
 ) -> Iterator[date]:
-    """Yield slots counted from the last one settled, the first from ``at``.
+    """Yield slots step by step: the first from ``at``, the next from the last one settled.
 
-    The settled ones come first, as they were: a calendar that changes moves only what lies ahead.
+    The settled ones stay as they were: a calendar that changes moves only what lies ahead.
     """
-    past = sorted(date.fromisoformat(key) for key in done if key)
-    yield from past
-    day = calendar.shift(past[-1], step) if past else first
+    base, number = first, 0
+
+    def slot(n: int) -> date:
+        return calendar.apply(Offset(step.count * n, step.span), base) if n else base
+
+    for settled in past:
+        # Slots before the first settled, or between two, were not owed; ``times`` counts them all the same.
+        while slot(number + 1) - settled <= settled - slot(number):
+            if slot(number) >= first:
+                yield slot(number)
+            number += 1
+        if slot(number) != settled:
+            base, number = settled, 0
+        yield settled
+        number += 1
+    if slot(number) < first:
+        base, number = first, 0
     while True:
-        yield day
-        day = calendar.shift(day, step)
+        yield slot(number)
+        number += 1
 
 
 def _inputs(

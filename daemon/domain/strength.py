@@ -17,9 +17,10 @@ class Strength:
     needs_approval: bool = False
 
     @property
-    def reversed(self) -> tuple[int, int, tuple[int, ...]]:
+    def reversed(self) -> tuple[int, int, bool, tuple[int, ...]]:
         """Sort key that puts the strongest first."""
-        return (-self.rank, -self.position, tuple(-ord(char) for char in self.occurrence))
+        latest_first = tuple(-ord(char) for char in self.occurrence)
+        return (-self.rank, -self.position, not self.occurrence, latest_first)
 
 
 def strength(ladder: Ladder, rung: Rung, occurrence: str, needs_approval: bool = False) -> Strength:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from daemon.domain.ladder import Role, Wording
+from daemon.domain.ladder import Act, Role, Wording
 from daemon.domain.plan import Reason, ReasonCode
 from daemon.domain.workdays import Offset, Span
 
@@ -37,6 +37,14 @@ ROLE_TITLES = {
     Role.UNITS_HEAD: "各责任单位主要领导",
     Role.UNITS_LIAISON: "各责任单位联络员",
 }
+ACT_VERBS = {
+    Act.SUPERVISION_LETTER: "发函督办",
+    Act.TALK: "建议约谈",
+    Act.ACCOUNTABILITY: "建议问责",
+    Act.ESCALATION: "提级报",
+    Act.BRIEF: "专报",
+}
+"""What an act does to a person, where its name is no verb."""
 _SPAN_TITLES = {Span.WORKDAYS: "个工作日", Span.DAYS: "天", Span.WEEKS: "周", Span.MONTHS: "个月"}
 _REASON_TITLES = {
     ReasonCode.ANCHOR_MOVED: "依据的日期已经变动",

@@ -114,5 +114,6 @@ def departure(
     """
     opening = window.open_from(moment, calendar, zone)
     if held or opening > moment:
-        opening = spread(opening, key)
+        later = spread(opening, key)
+        opening = later if window.open_from(later, calendar, zone) == later else opening
     return off_the_half_hour(opening.astimezone(zone)) if channel == "wecom" else opening

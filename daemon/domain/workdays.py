@@ -92,10 +92,17 @@ class WorkdayCalendar:
             index = self._count_until(day) + count - 1
         else:
             index = (self._count_before(day) if count else self._count_until(day) - 1) + count
-        return date.fromordinal(self._workdays[index])
+        return self._workday(index, day)
 
     def on_or_after(self, day: date) -> date:
-        return date.fromordinal(self._workdays[self._count_before(day)])
+        return self._workday(self._count_before(day), day)
+
+    def _workday(self, index: int, asked: date) -> date:
+        if not 0 <= index < len(self._workdays):
+            raise ValueError(
+                f"a working day counted from {asked} lies outside the calendar, {self.first} to {self.last}"
+            )
+        return date.fromordinal(self._workdays[index])
 
     def between(self, after: date, until: date) -> int:
         """Count the working days after ``after`` up to and with ``until``; 0 where there are none."""

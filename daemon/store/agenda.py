@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 from typing import Any
 
@@ -12,7 +12,8 @@ from sqlalchemy import Connection, and_, bindparam, case, func, insert, literal,
 from daemon.domain.ladder import Ladder, Subject, SubjectKind
 from daemon.domain.plan import Standing
 from daemon.domain.standing import Move, moved
-from daemon.store.tables import Instant, agenda
+from daemon.store.engine import chunks
+from daemon.store.tables import Instant, agenda, decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,13 @@ def standings(
     connection: Connection, kind: SubjectKind, ids: Sequence[int]
 ) -> dict[int, dict[str, Standing]]:
     """Return where subjects stand on each of their ladders."""
-    query = select(_c.subject_id, _c.ladder, _c.anchor_version, _c.since).where(
-        _c.subject_kind == kind, _c.subject_id.in_(ids)
-    )
     found: dict[int, dict[str, Standing]] = {}
-    for subject_id, ladder, version, since in connection.execute(query):
-        found.setdefault(subject_id, {})[ladder] = Standing(version, since)
+    for chunk in chunks(ids):
+        query = select(_c.subject_id, _c.ladder, _c.anchor_version, _c.since).where(
+            _c.subject_kind == kind, _c.subject_id.in_(chunk)
+        )
+        for subject_id, ladder, version, since in connection.execute(query):
+            found.setdefault(subject_id, {})[ladder] = Standing(version, since)
     return found
 
 
@@ -109,7 +111,8 @@ def advance(connection: Connection, steps: Sequence[tuple[AgendaRow, datetime | 
             "seen": row.version,
             "next_at": next_at,
         }
-        for row, next_at in steps
+        # in one order, so that two scanners never wait for each other
+        for row, next_at in sorted(steps, key=lambda step: step[0].key)
     ]
     return connection.execute(_SETTLE, rows).rowcount if rows else 0
 
@@ -158,32 +161,72 @@ def move(
     zone: tzinfo,
 ) -> dict[str, Standing]:
     """Move a subject's standings as an event demands, look at it now, and return where it stood before."""
-    former: dict[str, Standing] = {}
-    for row in of_subject(connection, subject):
-        former[row.ladder] = row.standing
+    rows = of_subject(connection, subject)
+    fresh: list[tuple[AgendaRow, Standing]] = []
+    for row in rows:
         ladder = ladders.get(row.ladder)
         anchor = ladder.anchor if ladder else ""
         standing = moved(row.standing, kind, before.get(anchor), after.get(anchor), now, zone)
-        put(connection, row, standing, now)
-    return former
+        fresh.append((row, standing))
+    put(connection, _never_used(connection, subject, fresh), now)
+    return {row.ladder: row.standing for row in rows}
 
 
-def put(connection: Connection, row: AgendaRow, standing: Standing, now: datetime) -> None:
-    connection.execute(
-        update(agenda)
-        .where(_c.subject_kind == row.subject.kind, _c.subject_id == row.subject.id, _c.ladder == row.ladder)
-        .values(
-            since=standing.since,
-            anchor_version=standing.anchor_version,
-            due_at=_not_later(now),
-            version=_c.version + 1,
-            set_aside=None,
-        )
+def _never_used(
+    connection: Connection, subject: Subject, rows: Sequence[tuple[AgendaRow, Standing]]
+) -> list[tuple[AgendaRow, Standing]]:
+    """Give new anchor versions numbers that nothing was settled under, not even before an undo."""
+    if all(row.standing.anchor_version == new.anchor_version for row, new in rows):
+        return list(rows)
+    d = decisions.c
+    query = select(d.ladder, func.max(d.anchor_version)).where(
+        d.subject_kind == subject.kind, d.subject_id == subject.id
     )
+    used: dict[str, int] = dict(connection.execute(query.group_by(d.ladder)).tuples().all())
+    return [
+        (row, replace(new, anchor_version=max(new.anchor_version, used.get(row.ladder, 0) + 1)))
+        if row.standing.anchor_version != new.anchor_version
+        else (row, new)
+        for row, new in rows
+    ]
+
+
+_PUT = (
+    update(agenda)
+    .where(
+        _c.subject_kind == bindparam("kind"), _c.subject_id == bindparam("id"), _c.ladder == bindparam("on")
+    )
+    .values(
+        since=bindparam("begins"),
+        anchor_version=bindparam("anchored"),
+        due_at=bindparam("look_at"),
+        version=_c.version + 1,
+        set_aside=None,
+    )
+)
+
+
+def put(connection: Connection, rows: Sequence[tuple[AgendaRow, Standing]], now: datetime) -> None:
+    """Set where a subject stands on its ladders, and look at it now.
+
+    A look that was due already stays due since then, so that releases wait for it.
+    """
+    values = [
+        {
+            "kind": row.subject.kind,
+            "id": row.subject.id,
+            "on": row.ladder,
+            "begins": standing.since,
+            "anchored": standing.anchor_version,
+            "look_at": min(row.due_at, now) if row.due_at else now,
+        }
+        for row, standing in rows
+    ]
+    if values:
+        connection.execute(_PUT, values)
 
 
 def _not_later(now: datetime) -> object:
-    """A look that was due already stays due since then, so that releases wait for it."""
     return case((and_(_c.due_at.is_not(None), _c.due_at < now), _c.due_at), else_=literal(now, Instant))
 
 

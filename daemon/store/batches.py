@@ -26,6 +26,11 @@ def forget(connection: Connection, note_id: int) -> None:
     connection.execute(delete(batches).where(batches.c.id == note_id))
 
 
+def any_abandoned(connection: Connection, before: datetime) -> bool:
+    query = select(batches.c.id).where(batches.c.noted_at < before).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def take_abandoned(connection: Connection, before: datetime) -> tuple[list[tuple[Key, int]], list[Key]]:
     """Take up the batches noted before ``before``.
 

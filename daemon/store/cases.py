@@ -8,7 +8,7 @@ from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, get_type_hints
 
-from sqlalchemy import Connection, func, insert, literal, select, update
+from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
 from daemon.domain.case import (
     TRANSITIONS,
@@ -27,8 +27,9 @@ from daemon.domain.standing import Move
 from daemon.domain.workdays import WorkdayCalendar, local_day
 from daemon.errors import RefusedError
 from daemon.store import agenda, events, tally
+from daemon.store.agenda import AgendaRow
 from daemon.store.facts import case_of
-from daemon.store.tables import Instant, campaigns, cases
+from daemon.store.tables import Instant, campaigns, cases, signatures
 from daemon.store.tables import agenda as agenda_table
 
 _COLUMN = {"campaign": "campaign_id", "unit": "unit_id"}
@@ -42,14 +43,17 @@ def subject_of(case: Case) -> Subject:
     return Subject(SubjectKind.CASE, case.id)
 
 
-def by_no(connection: Connection, no: str) -> Case | None:
-    row = connection.execute(select(cases).where(cases.c.no == no)).first()
+def by_no(connection: Connection, no: str, *, hold: bool = False) -> Case | None:
+    """Return the case of a number; ``hold`` keeps others from changing it until the transaction ends."""
+    query = select(cases).where(cases.c.no == no)
+    row = connection.execute(query.with_for_update() if hold else query).first()
     return case_of(row) if row else None
 
 
-def all_by_no(connection: Connection, campaign: int) -> dict[str, Case]:
-    query = select(cases).where(cases.c.campaign_id == campaign)
-    return {row.no: case_of(row) for row in connection.execute(query)}
+def all_by_no(connection: Connection, campaign: int, *, hold: bool = False) -> dict[str, Case]:
+    query = select(cases).where(cases.c.campaign_id == campaign).order_by(cases.c.id)
+    rows = connection.execute(query.with_for_update() if hold else query)
+    return {row.no: case_of(row) for row in rows}
 
 
 def listed(connection: Connection, unit: int | None = None, states: list[State] | None = None) -> list[Case]:
@@ -93,8 +97,14 @@ class Gate:
             filled = Event(step, event.on, by=event.by, note="台账补记", filled=True)
             case = self.pass_through(case, filled, move=move)
         check(case, event, self.calendar)
+        self._check_against_file(case, event)
         kind = move or TRANSITIONS[event.kind].move
         return happen(self.connection, case, event, kind, self.ladders, self.now, self.zone)
+
+    def _check_against_file(self, case: Case, event: Event) -> None:
+        no = (event.changes or {}).get("no", case.no)
+        if no != case.no and on_file(self.connection, case.campaign, str(no)):
+            raise RefusedError(f"编号 {no} 已经存在")
 
     def register(self, draft: Case, event: Event, numbering: str, since: datetime | None) -> Case:
         """Put a new case on file and register it; it takes the campaign's next number unless it has one."""
@@ -197,10 +207,8 @@ def undo(connection: Connection, case: Case, by: str, note: str, now: datetime, 
     before = thaw(last.data["before"])
     connection.execute(update(cases).where(cases.c.id == case.id).values(**_values(before)))
     _count(connection, case, before, last.effective_on, local_day(now, zone))
-    for row in agenda.of_subject(connection, subject_of(case)):
-        version, since = last.data["standings"].get(row.ladder, [row.standing.anchor_version, None])
-        since_at = datetime.fromisoformat(since) if since else None
-        agenda.put(connection, row, Standing(version, since_at), now)
+    rows = agenda.of_subject(connection, subject_of(case))
+    agenda.put(connection, [(row, _former(row, last.data["standings"])) for row in rows], now)
     undoing = events.record(
         connection,
         subject_of(case),
@@ -212,13 +220,34 @@ def undo(connection: Connection, case: Case, by: str, note: str, now: datetime, 
         data={"undid": last.id, "kind": last.kind},
     )
     events.mark_undone(connection, last.id, undoing)
+    if last.kind == EventKind.SIGNED:
+        _unsign(connection, case, last.recorded_at)
     return before
 
 
+def _unsign(connection: Connection, case: Case, at: datetime) -> None:
+    """Take back the signature that came with an event."""
+    c = signatures.c
+    connection.execute(
+        delete(signatures).where(
+            c.subject_kind == SubjectKind.CASE, c.subject_id == case.id, c.signed_at == at
+        )
+    )
+
+
+def _former(row: AgendaRow, standings: Mapping[str, Any]) -> Standing:
+    """Return where a case stood on a ladder before an event; on a ladder newer than that, where it stands."""
+    if row.ladder not in standings:
+        return row.standing
+    version, since = standings[row.ladder]
+    return Standing(version, datetime.fromisoformat(since) if since else None)
+
+
 def next_number(connection: Connection, campaign: int, numbering: str) -> str:
-    """Take the campaign's next free case number."""
+    """Take the campaign's next free case number; who comes at the same time waits for the campaign's row."""
+    counter = select(campaigns.c.last_no).where(campaigns.c.id == campaign).with_for_update()
+    last = connection.execute(counter).scalar() or 0
     taken = set(connection.execute(select(cases.c.no).where(cases.c.campaign_id == campaign)).scalars())
-    last = connection.execute(select(campaigns.c.last_no).where(campaigns.c.id == campaign)).scalar() or 0
     while (no := numbering.format(n=last + 1)) in taken:
         last += 1
     connection.execute(update(campaigns).where(campaigns.c.id == campaign).values(last_no=last + 1))

@@ -9,11 +9,11 @@ from typing import Any
 
 from daemon.domain.campaign import Campaign
 from daemon.domain.case import Case
-from daemon.domain.ladder import Ladder, Role, SubjectKind
+from daemon.domain.ladder import Ladder, Part, Role, SubjectKind
 from daemon.domain.pace import Count, floor_percent
 from daemon.domain.people import Directory
 from daemon.domain.strength import Strength, strength
-from daemon.domain.why import ROLE_TITLES, say_day, say_wording
+from daemon.domain.why import ACT_VERBS, ROLE_TITLES, say_day, say_wording
 from daemon.domain.workdays import WorkdayCalendar, local_day
 from daemon.store.decisions import Decision
 from daemon.store.facts import Known, Matter, target_numbers
@@ -113,7 +113,10 @@ def _why(item: StoredItem, decision: Decision, about: Reference) -> str:
     ladder = about.ladders.get(decision.ladder)
     rung = ladder.rung(decision.rung) if ladder else None
     seat = ROLE_TITLES[item.role]
-    return f"按{say_wording(rung.wording)}的规则发送{seat}" if rung else f"发送{seat}"
+    if rung is None:
+        return f"按规则发送{seat}"
+    does = "抄送" if item.part is Part.COPY else ACT_VERBS.get(rung.act, rung.act.label)
+    return f"按规则于{say_wording(rung.wording)}{does}{seat}"
 
 
 def _item(item: StoredItem, decision: Decision, campaign: Campaign, about: Reference) -> dict[str, Any]:

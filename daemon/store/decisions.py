@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from daemon.domain.ladder import Subject, SubjectKind
 from daemon.domain.plan import Outcome, Settled, Settlement
 from daemon.store.agenda import AgendaRow, by_kind
+from daemon.store.engine import chunks
 from daemon.store.tables import decisions
 
-_T = TypeVar("_T")
 _c = decisions.c
 
 
@@ -129,11 +129,6 @@ def mark_released(connection: Connection, ids: Sequence[int], now: datetime) -> 
             update(decisions).where(_c.id.in_(chunk), _c.released_at.is_(None)).values(released_at=now)
         ).rowcount
     return changed
-
-
-def chunks(ids: Sequence[_T], size: int = 5000) -> Iterable[Sequence[_T]]:
-    """Cut a list so that it fits the parameters of one statement."""
-    return (ids[start : start + size] for start in range(0, len(ids), size))
 
 
 def load(connection: Connection, ids: Iterable[int]) -> dict[int, Decision]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
 
-from daemon.store.tables import attempts, deliveries, items, notices
+from daemon.store.tables import Instant, attempts, deliveries, items, notices
 
 _d, _a, _n = deliveries.c, attempts.c, notices.c
 
@@ -45,8 +45,48 @@ def claim(
     return sorted((Claimed(*row) for row in rows), key=lambda c: c.id)
 
 
-def _mine(claimed: Claimed) -> Any:
-    return and_(_d.id == claimed.id, _d.state == "sending", _d.claim == claimed.claim)
+_POSTPONE = (
+    update(deliveries)
+    .where(
+        _d.id == bindparam("number"),
+        _d.state == "ready",
+        _d.next_attempt_at <= bindparam("now", type_=Instant()),
+    )
+    .values(next_attempt_at=bindparam("until"), hinted_at=None)
+)
+
+
+def postpone(connection: Connection, until: Mapping[int, datetime], now: datetime) -> None:
+    """Let deliveries that are due wait longer."""
+    connection.execute(_POSTPONE, [{"number": n, "until": at, "now": now} for n, at in until.items()])
+
+
+_IS_MINE = and_(_d.id == bindparam("mine"), _d.state == "sending", _d.claim == bindparam("claimed"))
+_OPEN = (
+    update(deliveries)
+    .where(_IS_MINE)
+    .values(attempts=bindparam("number"), frozen=bindparam("bytes"), lease_until=bindparam("until"))
+)
+_SETTLE = update(deliveries).where(_IS_MINE).values(state=bindparam("ended"), lease_until=None, frozen=None)
+_CLOSE = (
+    update(attempts)
+    .where(
+        _a.delivery_id == bindparam("delivery"),
+        _a.number == bindparam("try"),
+        or_(_a.outcome.is_(None), _a.outcome == "unknown"),
+    )
+    .values(
+        outcome=bindparam("word"),
+        closed_at=bindparam("at"),
+        provider_id=bindparam("provider"),
+        code=bindparam("of_provider"),
+        message=bindparam("words"),
+    )
+)
+
+
+def _mine(claimed: Claimed) -> dict[str, Any]:
+    return {"mine": claimed.id, "claimed": claimed.claim}
 
 
 def open_attempt(
@@ -60,54 +100,46 @@ def open_attempt(
 ) -> int | None:
     """Note a try before its bytes leave, and freeze them; return its number, ``None`` if no longer mine."""
     number = claimed.attempts + 1
-    changed = connection.execute(
-        update(deliveries)
-        .where(_mine(claimed))
-        .values(attempts=number, frozen=dict(frozen), lease_until=lease_until)
-    )
-    if not changed.rowcount:
+    values = _mine(claimed) | {"number": number, "bytes": dict(frozen), "until": lease_until}
+    if not connection.execute(_OPEN, values).rowcount:
         return None
+    said = _words(frozen["content"])
     connection.execute(
-        insert(attempts).values(
-            delivery_id=claimed.id,
-            number=number,
-            opened_at=now,
-            repeat=repeat,
-            said=_words(frozen["content"]),
-        )
+        _NOTE,
+        {"delivery_id": claimed.id, "number": number, "opened_at": now, "repeat": repeat, "said": said},
     )
     return number
 
 
+_NOTE = insert(attempts)
+
+
 def _words(content: Mapping[str, Any]) -> str:
     """Return what a person reads of a content, whatever its channel."""
-    return str(
-        content.get("text") or "\n".join(filter(None, (content.get("title"), content.get("description"))))
-    )
+    parts = (content.get("title"), content.get("description"))
+    return str(content.get("text") or "\n".join(part for part in parts if part))
 
 
 def close_attempt(
-    connection: Connection, delivery: int, number: int, outcome: str, now: datetime, **values: Any
+    connection: Connection,
+    delivery: int,
+    number: int,
+    outcome: str,
+    now: datetime,
+    *,
+    provider_id: str | None = None,
+    code: str | None = None,
+    message: str | None = None,
 ) -> None:
     """Note how a try ended, however late; the first word stands unless it was that nobody knows."""
-    connection.execute(
-        update(attempts)
-        .where(
-            _a.delivery_id == delivery,
-            _a.number == number,
-            or_(_a.outcome.is_(None), _a.outcome == "unknown"),
-        )
-        .values(outcome=outcome, closed_at=now, **values)
-    )
+    values = {"delivery": delivery, "try": number, "word": outcome, "at": now}
+    values |= {"provider": provider_id, "of_provider": code, "words": message}
+    connection.execute(_CLOSE, values)
 
 
 def settle(connection: Connection, claimed: Claimed, state: str) -> bool:
     """End a delivery that is mine; the bytes are no longer kept."""
-    return bool(
-        connection.execute(
-            update(deliveries).where(_mine(claimed)).values(state=state, lease_until=None, frozen=None)
-        ).rowcount
-    )
+    return bool(connection.execute(_SETTLE, _mine(claimed) | {"ended": state}).rowcount)
 
 
 def settle_late(connection: Connection, delivery: int, number: int) -> bool:
@@ -130,7 +162,8 @@ def put_back(
         values["frozen"] = None
     if unknown:
         values["unknowns"] = _d.unknowns + 1
-    return bool(connection.execute(update(deliveries).where(_mine(claimed)).values(**values)).rowcount)
+    query = update(deliveries).where(_IS_MINE).values(**values)
+    return bool(connection.execute(query, _mine(claimed)).rowcount)
 
 
 def drop_others(connection: Connection, notice: int) -> None:
@@ -149,23 +182,27 @@ def leg_states(connection: Connection, notice: int, leg: int) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
+_SENT = (
+    update(notices)
+    .where(_n.id == bindparam("notice"), _n.state.in_(("ready", "failed")))
+    .values(state=bindparam("to"), sent_at=bindparam("at"), sent_leg=bindparam("by"))
+)
+_SAID = (
+    update(items)
+    .where(items.c.notice_id == bindparam("notice"), items.c.state == "open")
+    .values(state="said", closed_at=bindparam("at"))
+)
+
+
 def mark_sent(connection: Connection, notice: int, state: str, leg: str, now: datetime) -> None:
     """A person was reached, or the office was given the task: the items are said."""
-    connection.execute(
-        update(notices)
-        .where(_n.id == notice, _n.state.in_(("ready", "failed")))
-        .values(state=state, sent_at=now, sent_leg=leg)
-    )
-    if state == "sent":
+    values = {"notice": notice, "to": state, "at": now, "by": leg}
+    if connection.execute(_SENT, values).rowcount and state == "sent":
         mark_said(connection, notice, now)
 
 
 def mark_said(connection: Connection, notice: int, now: datetime) -> None:
-    connection.execute(
-        update(items)
-        .where(items.c.notice_id == notice, items.c.state == "open")
-        .values(state="said", closed_at=now)
-    )
+    connection.execute(_SAID, {"notice": notice, "at": now})
 
 
 def to_hint(connection: Connection, now: datetime, stale: datetime, limit: int) -> dict[str, list[int]]:
@@ -215,9 +252,14 @@ def next_at(connection: Connection) -> datetime | None:
     return found
 
 
-def in_flight(connection: Connection, now: datetime) -> int:
-    """Count what is due or being sent."""
-    query = select(func.count()).where(
-        or_(_d.state == "sending", and_(_d.state == "ready", _d.next_attempt_at <= now))
-    )
-    return connection.execute(query).scalar() or 0
+_IN_FLIGHT = select(
+    select(_d.id).where(_d.state == "sending").exists()
+    | select(_d.id)
+    .where(_d.state == "ready", _d.next_attempt_at <= bindparam("now", type_=Instant()))
+    .exists()
+)
+
+
+def in_flight(connection: Connection, now: datetime) -> bool:
+    """Whether anything is due or being sent."""
+    return bool(connection.execute(_IN_FLIGHT, {"now": now}).scalar())

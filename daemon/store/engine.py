@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
 BUSY_MS = 10_000
+_T = TypeVar("_T")
 
 
-def open_engine(url: str) -> Engine:
-    """Return an engine whose write transactions are serial on SQLite and read-committed on PostgreSQL."""
+def open_engine(url: str, *, durable: bool = True) -> Engine:
+    """Return an engine whose write transactions are serial on SQLite and read-committed on PostgreSQL.
+
+    ``durable=False`` is for a database that is thrown away: SQLite does not wait for the disk.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(
@@ -26,6 +30,8 @@ def open_engine(url: str) -> Engine:
     engine = create_engine(parsed, json_serializer=to_json)
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin_immediate)
+    if not durable:
+        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
     return engine
 
 
@@ -48,6 +54,11 @@ def _begin_immediate(connection: Connection) -> None:
 def to_json(value: object) -> str:
     """Write inputs and reasons: days and amounts as text, Chinese as it is."""
     return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def chunks(ids: Sequence[_T], size: int = 5000) -> Iterator[Sequence[_T]]:
+    """Cut a list so that it fits the parameters of one statement."""
+    return (ids[start : start + size] for start in range(0, len(ids), size))
 
 
 @contextmanager

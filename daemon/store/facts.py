@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from daemon.domain.campaign import Campaign
-from daemon.domain.case import Case, State
+from daemon.domain.case import AT_REST, Case, State
 from daemon.domain.ladder import Names, Subject, SubjectKind
 from daemon.domain.pace import Count, missing, pace, rectification_rate, verdict
 from daemon.domain.plan import Facts
 from daemon.domain.workdays import local_day
 from daemon.store import agenda
+from daemon.store.engine import chunks
 from daemon.store.tables import campaigns, cases, subjects, units
 from daemon.store.tally import Rates
 
@@ -80,13 +81,19 @@ def case_of(row: Row[Any]) -> Case:
 
 
 def load_cases(connection: Connection, ids: Iterable[int]) -> dict[int, Case]:
-    query = select(cases).where(cases.c.id.in_(list(ids)))
-    return {row.id: case_of(row) for row in connection.execute(query)}
+    found: dict[int, Case] = {}
+    for chunk in chunks(list(ids)):
+        query = select(cases).where(cases.c.id.in_(chunk))
+        found |= {row.id: case_of(row) for row in connection.execute(query)}
+    return found
 
 
 def load_matters(connection: Connection, ids: Iterable[int]) -> dict[int, Matter]:
-    query = select(subjects).where(subjects.c.id.in_(list(ids)))
-    return {row.id: matter_of(row) for row in connection.execute(query)}
+    found: dict[int, Matter] = {}
+    for chunk in chunks(list(ids)):
+        query = select(subjects).where(subjects.c.id.in_(chunk))
+        found |= {row.id: matter_of(row) for row in connection.execute(query)}
+    return found
 
 
 def matter_of(row: Row[Any]) -> Matter:
@@ -164,7 +171,7 @@ def _case_facts(case: Case, subject: Subject, known: Known, standings: Mapping[s
         "unit": {"name": unit.name, "kind": unit.kind},
     }
     as_of = partial(_case_names, case, own, known, campaign)
-    return Facts(subject, campaign.zone, case.anchors, own, as_of, standings)
+    return Facts(subject, campaign.zone, case.anchors, own, as_of, standings, case.state in AT_REST)
 
 
 def _case_names(case: Case, own: Names, known: Known, campaign: Campaign, instant: datetime) -> Names:

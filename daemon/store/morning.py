@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, literal, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    func,
+    literal,
+    select,
+    union_all,
+)
 
 from daemon.domain.plan import Outcome, ReasonCode
-from daemon.store.tables import decisions, items, notices, persons, unaddressed
+from daemon.store.tables import Instant, decisions, items, notices, persons, unaddressed
 
+EARLY = datetime(1970, 1, 1, tzinfo=UTC)
 EXAMPLES = 5
 _LAPSES = (ReasonCode.LAPSED, ReasonCode.DEADLINE_PASSED)
 
@@ -43,24 +55,11 @@ def last_note(connection: Connection, campaign: int) -> datetime | None:
 
 def lines(connection: Connection, campaign: int, since: datetime | None, until: datetime) -> list[Line]:
     """Return what came up after ``since`` up to ``until``, a line a kind; approvals as long as they wait."""
-    trouble = union_all(
-        _bounded(LineKind.UNADDRESSED, _gaps(campaign), since, until),
-        _bounded(LineKind.MANUAL, _notices(campaign, "manual"), since, until),
-        _bounded(LineKind.WAITING, _notices(campaign, "waiting"), None, until),
-        _bounded(LineKind.FAILED, _notices(campaign, "failed"), since, until),
-        _bounded(LineKind.LAPSED, _lapsed_decisions(campaign), since, until),
-        _bounded(LineKind.LAPSED, _lapsed_items(campaign), since, until),
-    )
+    bounds = {"campaign": campaign, "since": since or EARLY, "until": until}
     found: dict[LineKind, list[tuple[datetime, str]]] = {}
-    for kind, at, name in connection.execute(trouble):
+    for kind, at, name in connection.execute(_TROUBLE, bounds):
         found.setdefault(LineKind(kind), []).append((at, name))
     return [_line(kind, sorted(seen)) for kind, seen in sorted(found.items())]
-
-
-def _bounded(kind: LineKind, query: Select[Any], since: datetime | None, until: datetime) -> Select[Any]:
-    rows = query.subquery()
-    bounded = select(literal(kind.value), rows.c.at, rows.c.name).where(rows.c.at <= until)
-    return bounded if since is None else bounded.where(rows.c.at > since)
 
 
 def _line(kind: LineKind, seen: list[tuple[datetime, str]]) -> Line:
@@ -68,40 +67,55 @@ def _line(kind: LineKind, seen: list[tuple[datetime, str]]) -> Line:
     return Line(kind, len(seen), seen[0][0], examples)
 
 
-def _gaps(campaign: int) -> Select[Any]:
-    d, u = decisions.c, unaddressed.c
+_MINE: ColumnElement[Any] = bindparam("campaign", type_=BigInteger())
+_SINCE, _UNTIL = bindparam("since", type_=Instant()), bindparam("until", type_=Instant())
+_d, _i, _n, _u = decisions.c, items.c, notices.c, unaddressed.c
+
+
+def _gaps() -> Select[Any]:
     return (
-        select(u.since.label("at"), d.rung.label("name"))
-        .join_from(unaddressed, decisions, u.decision_id == d.id)
-        .where(u.resolved_at.is_(None), d.campaign_id == campaign)
+        select(literal(LineKind.UNADDRESSED.value), _u.since.label("at"), _d.rung)
+        .join_from(unaddressed, decisions, _u.decision_id == _d.id)
+        .where(_u.resolved_at.is_(None), _d.campaign_id == _MINE, _u.since > _SINCE, _u.since <= _UNTIL)
     )
 
 
-def _notices(campaign: int, state: str) -> Select[Any]:
-    n = notices.c
-    at = n.sent_at if state == "manual" else n.created_at
+def _notices(kind: LineKind, at: Column[Any], since: ColumnElement[Any]) -> Select[Any]:
     return (
-        select(at.label("at"), persons.c.name.label("name"))
-        .join_from(notices, persons, n.person_id == persons.c.id)
-        .where(n.state == state, n.campaign_id == campaign)
+        select(literal(kind.value), at.label("at"), persons.c.name)
+        .join_from(notices, persons, _n.person_id == persons.c.id)
+        .where(_n.state == kind.value, _n.campaign_id == _MINE, at > since, at <= _UNTIL)
     )
 
 
-def _lapsed_decisions(campaign: int) -> Select[Any]:
-    d = decisions.c
-    return select(d.decided_at.label("at"), d.rung.label("name")).where(
-        d.outcome == Outcome.LAPSED, d.campaign_id == campaign
+def _lapsed_decisions() -> Select[Any]:
+    return select(literal(LineKind.LAPSED.value), _d.decided_at.label("at"), _d.rung).where(
+        _d.outcome == Outcome.LAPSED,
+        _d.campaign_id == _MINE,
+        _d.decided_at > _SINCE,
+        _d.decided_at <= _UNTIL,
     )
 
 
-def _lapsed_items(campaign: int) -> Select[Any]:
-    d, i = decisions.c, items.c
+def _lapsed_items() -> Select[Any]:
     return (
-        select(i.closed_at.label("at"), d.rung.label("name"))
-        .join_from(items, decisions, i.decision_id == d.id)
+        select(literal(LineKind.LAPSED.value), _i.closed_at.label("at"), _d.rung)
+        .join_from(items, decisions, _i.decision_id == _d.id)
         .where(
-            i.state == "dropped",
-            i.reason["code"].as_string().in_([code.value for code in _LAPSES]),
-            d.campaign_id == campaign,
+            _i.state == "dropped",
+            _i.reason["code"].as_string().in_([code.value for code in _LAPSES]),
+            _d.campaign_id == _MINE,
+            _i.closed_at > _SINCE,
+            _i.closed_at <= _UNTIL,
         )
     )
+
+
+_TROUBLE = union_all(
+    _gaps(),
+    _notices(LineKind.MANUAL, _n.sent_at, _SINCE),
+    _notices(LineKind.WAITING, _n.created_at, literal(EARLY, Instant())),
+    _notices(LineKind.FAILED, _n.created_at, _SINCE),
+    _lapsed_decisions(),
+    _lapsed_items(),
+)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from daemon.domain.ladder import Act, Audience, Part, Role, Subject, SubjectKind
 from daemon.domain.people import Recipient
 from daemon.domain.plan import Reason
-from daemon.store.decisions import chunks
+from daemon.store.engine import chunks
 from daemon.store.tables import decisions, deliveries, items, notices, signatures, unaddressed
 
 _i, _n, _d = items.c, notices.c, deliveries.c
@@ -191,39 +191,41 @@ def supersede(connection: Connection, pairs: Sequence[tuple[int, int]], now: dat
 
 def put_notices(connection: Connection, new: Sequence[NewNotice], now: datetime) -> list[int]:
     """Store notices with their items bound and their first leg opened, and return their numbers."""
-    numbers: list[int] = []
-    for notice in new:
-        number = _put_notice(connection, notice, now)
-        numbers.append(number)
-        if notice.items:
-            connection.execute(
-                update(items)
-                .where(_i.id.in_(notice.items), _i.notice_id.is_(None), _i.state == "open")
-                .values(notice_id=number)
-            )
-    open_legs(connection, [(number, n.leg, n.channels) for number, n in zip(numbers, new, strict=True)])
+    if not new:
+        return []
+    rows = [_notice_row(notice, now) for notice in new]
+    query = insert(notices).returning(_n.id, sort_by_parameter_order=True)
+    numbers = list(connection.execute(query, rows).scalars())
+    pairs = list(zip(numbers, new, strict=True))
+    bound = [{"item": item, "carrier": number} for number, notice in pairs for item in notice.items]
+    if bound:
+        connection.execute(_BIND, bound)
+    open_legs(connection, [(number, notice.leg, notice.channels) for number, notice in pairs])
     return numbers
 
 
-def _put_notice(connection: Connection, notice: NewNotice, now: datetime) -> int:
-    result = connection.execute(
-        insert(notices).values(
-            kind=notice.kind,
-            person_id=notice.person,
-            campaign_id=notice.campaign,
-            bundle=notice.bundle,
-            moment=notice.moment,
-            legs=[list(leg) for leg in notice.legs],
-            leg=notice.leg,
-            act=notice.act,
-            audience=notice.audience,
-            state="waiting" if notice.approval else "ready",
-            created_at=now,
-            approval=notice.approval,
-        )
-    )
-    assert result.inserted_primary_key
-    return int(result.inserted_primary_key[0])
+_BIND = (
+    update(items)
+    .where(_i.id == bindparam("item"), _i.notice_id.is_(None), _i.state == "open")
+    .values(notice_id=bindparam("carrier"))
+)
+
+
+def _notice_row(notice: NewNotice, now: datetime) -> dict[str, Any]:
+    return {
+        "kind": notice.kind,
+        "person_id": notice.person,
+        "campaign_id": notice.campaign,
+        "bundle": notice.bundle,
+        "moment": notice.moment,
+        "legs": [list(leg) for leg in notice.legs],
+        "leg": notice.leg,
+        "act": notice.act,
+        "audience": notice.audience,
+        "state": "waiting" if notice.approval else "ready",
+        "created_at": now,
+        "approval": notice.approval,
+    }
 
 
 def open_legs(connection: Connection, legs: Iterable[tuple[int, int, Mapping[str, datetime]]]) -> None:
@@ -296,43 +298,35 @@ class Rival:
     instant: datetime
 
 
-def rivals(connection: Connection, mine: Iterable[tuple[Subject, str, int]]) -> list[Rival]:
-    """Return every live item for these (subject, ladder, person)."""
+def rivals(connection: Connection, subjects: Iterable[Subject], persons: Iterable[int]) -> list[Rival]:
+    """Return every live item that says something of these subjects to these persons."""
     c = decisions.c
-    found: list[Rival] = []
-    for chunk in chunks(list(dict.fromkeys(mine)), 200):
-        match = or_(
-            *(
-                and_(
-                    c.subject_kind == subject.kind,
-                    c.subject_id == subject.id,
-                    c.ladder == ladder,
-                    _i.person_id == person,
-                )
-                for subject, ladder, person in chunk
-            )
+    wanted = set(subjects)
+    query = (
+        select(
+            _i.id,
+            c.subject_kind,
+            c.subject_id,
+            c.ladder,
+            _i.person_id,
+            _i.part,
+            c.id.label("decision"),
+            c.rung,
+            c.occurrence,
+            c.instant,
         )
-        query = (
-            select(
-                _i.id,
-                c.subject_kind,
-                c.subject_id,
-                c.ladder,
-                _i.person_id,
-                _i.part,
-                c.id.label("decision"),
-                c.rung,
-                c.occurrence,
-                c.instant,
-            )
-            .join_from(items, decisions, _i.decision_id == c.id)
-            .where(match, _i.state.in_(("open", "said")))
+        .join_from(items, decisions, _i.decision_id == c.id)
+        .where(
+            c.subject_id.in_({subject.id for subject in wanted}),
+            _i.person_id.in_(set(persons)),
+            _i.state.in_(("open", "said")),
         )
-        found += [
-            Rival(i, Subject(SubjectKind(kind), sid), ladder, person, Part(part), decision, rung, key, at)
-            for i, kind, sid, ladder, person, part, decision, rung, key, at in connection.execute(query)
-        ]
-    return found
+    )
+    found = [
+        Rival(i, Subject(SubjectKind(kind), sid), ladder, person, Part(part), decision, rung, key, at)
+        for i, kind, sid, ladder, person, part, decision, rung, key, at in connection.execute(query)
+    ]
+    return [rival for rival in found if rival.subject in wanted]
 
 
 def siblings(connection: Connection, decision_ids: Iterable[int]) -> dict[int, list[StoredItem]]:
@@ -346,12 +340,13 @@ def siblings(connection: Connection, decision_ids: Iterable[int]) -> dict[int, l
 
 def signed(connection: Connection, subjects: Iterable[Subject]) -> set[tuple[Subject, int]]:
     """Return who has signed for what."""
-    found: set[tuple[Subject, int]] = set()
+    wanted = set(subjects)
     c = signatures.c
-    for subject in dict.fromkeys(subjects):
-        query = select(c.person_id).where(c.subject_kind == subject.kind, c.subject_id == subject.id)
-        found |= {(subject, person) for person in connection.execute(query).scalars()}
-    return found
+    query = select(c.subject_kind, c.subject_id, c.person_id).where(
+        c.subject_id.in_({subject.id for subject in wanted})
+    )
+    found = {(Subject(SubjectKind(kind), sid), person) for kind, sid, person in connection.execute(query)}
+    return {(subject, person) for subject, person in found if subject in wanted}
 
 
 def drop_items(connection: Connection, dropped: Sequence[tuple[int, Reason]], now: datetime) -> None:

@@ -44,15 +44,19 @@ def _manual(connection: Connection) -> int:
 def by_channel(connection: Connection) -> dict[str, int]:
     """Count the messages handed over to each channel."""
     d = deliveries.c
-    query = select(d.channel, func.count()).where(d.state == "sent").group_by(d.channel)
-    found: dict[str, int] = dict(connection.execute(query).tuples().all())
+    query = select(d.channel, func.count().label("sent")).where(d.state == "sent").group_by(d.channel)
+    found = {row.channel: row.sent for row in connection.execute(query)}
     return {name: found.get(name, 0) for name in CHANNELS}
 
 
 def _by_act(connection: Connection) -> dict[str, int]:
     n = notices.c
-    query = select(n.act, func.count()).where(n.state.in_(HANDED_OVER), n.act.is_not(None)).group_by(n.act)
-    return {str(act): count for act, count in connection.execute(query).tuples()}
+    query = (
+        select(n.act, func.count().label("sent"))
+        .where(n.state.in_(HANDED_OVER), n.act.is_not(None))
+        .group_by(n.act)
+    )
+    return {row.act: row.sent for row in connection.execute(query)}
 
 
 def to_leading_group(connection: Connection) -> int:

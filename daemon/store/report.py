@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from daemon.domain.ladder import Ladder, SubjectKind
 from daemon.store import contexts, decisions, facts, notices, people
 from daemon.store.decisions import Decision
+from daemon.store.engine import chunks
 from daemon.store.notices import Notice, StoredItem
 from daemon.store.tables import attempts, deliveries
 from daemon.store.tables import notices as notices_table
@@ -47,7 +48,7 @@ class _Told:
         self.ladders = ladders
         self.notices: dict[int, Notice] = {}
         self.items: dict[int, list[StoredItem]] = {}
-        for chunk in decisions.chunks(ids):
+        for chunk in chunks(ids):
             self.notices |= notices.load(connection, chunk)
             self.items |= notices.items_of(connection, chunk)
         stored = [item for items in self.items.values() for item in items]

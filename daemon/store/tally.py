@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from daemon.domain.case import OPEN, State
 from daemon.domain.pace import Count
@@ -24,33 +25,16 @@ def add(
     """Add (registered, dismissed, closed) to a unit's day."""
     if not any(delta):
         return
-    registered, dismissed, closed = delta
-    changed = connection.execute(
-        update(tally)
-        .where(
-            _c.campaign_id == campaign,
-            _c.unit_id == unit,
-            _c.effective_on == effective,
-            _c.recorded_on == recorded,
-        )
-        .values(
-            registered=_c.registered + registered,
-            dismissed=_c.dismissed + dismissed,
-            closed=_c.closed + closed,
-        )
-    )
-    if not changed.rowcount:
-        connection.execute(
-            insert(tally).values(
-                campaign_id=campaign,
-                unit_id=unit,
-                effective_on=effective,
-                recorded_on=recorded,
-                registered=registered,
-                dismissed=dismissed,
-                closed=closed,
-            )
-        )
+    day = {"campaign_id": campaign, "unit_id": unit, "effective_on": effective, "recorded_on": recorded}
+    counts = dict(zip(("registered", "dismissed", "closed"), delta, strict=True))
+    added = update(tally).filter_by(**day).values({name: _c[name] + n for name, n in counts.items()})
+    if connection.execute(added).rowcount:
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(tally).values(**day, **counts))
+    except IntegrityError:  # another event of that day was faster
+        connection.execute(added)
 
 
 class Rates:
@@ -90,11 +74,11 @@ class Rates:
     def overdue_by_unit(self, campaign: int, day: date) -> dict[int, int]:
         """Count each unit's open cases whose deadline lies before ``day``."""
         query = (
-            select(cases.c.unit_id, func.count())
+            select(cases.c.unit_id, func.count().label("overdue"))
             .where(cases.c.campaign_id == campaign, cases.c.due_on < day, cases.c.state.in_(list(OPEN)))
             .group_by(cases.c.unit_id)
         )
-        return dict(self._connection.execute(query).tuples().all())
+        return {row.unit_id: row.overdue for row in self._connection.execute(query)}
 
     def still_reachable(self, campaign: int, milestone: date) -> int:
         """Count the cases not closed whose deadline, as it stands, is not after the milestone (可达率)."""

@@ -1,0 +1,7 @@
+"""``python -m daemon.cli`` is ``duban``."""
+
+import sys
+
+from daemon.cli import main
+
+sys.exit(main())

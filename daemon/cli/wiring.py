@@ -1,0 +1,194 @@
+"""The composition root: which parts are given to which."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import redis
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from daemon import clock
+from daemon.activate import ActiveRules, activate
+from daemon.channels import Channel
+from daemon.channels.build import build_channels
+from daemon.config.compiled import ChannelSettings, RuleSet, resolve_channel
+from daemon.config.source import load_rules
+from daemon.deliver import Deliverer
+from daemon.errors import DubanError, Fault, FaultyInputError
+from daemon.loop import tick
+from daemon.service.notify import Notifier
+from daemon.service.signals import Signals
+from jobs.actors import register
+from jobs.broker import HintBroker, connect
+from jobs.hints import Hints
+from jobs.tokens import RedisTokens
+from jobs.workers import Workers
+
+log = logging.getLogger(__name__)
+PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""How long the loop waits while the database is away, again and again the last."""
+IDLE_SECONDS = 1.0
+DRAIN_SECONDS = 60.0
+Factories = Mapping[str, Callable[[], Channel]]
+
+
+class ChannelSource:
+    """Makes the channels of a rule set: references are read here, and nowhere else."""
+
+    def __init__(self, directory: Path, state: Path, broker: HintBroker) -> None:
+        self._directory, self._spool = directory, state / "spool"
+        self._tokens = RedisTokens(broker.client)
+        self._made: dict[str, Factories] = {}
+
+    def __call__(self, rule_set: RuleSet) -> Factories:
+        if rule_set.hash not in self._made:
+            self._made = {rule_set.hash: self._make(rule_set)}
+        return self._made[rule_set.hash]
+
+    def _make(self, rule_set: RuleSet) -> Factories:
+        faults: list[Fault] = []
+        resolved: dict[str, Mapping[str, object]] = {}
+        for name, settings in rule_set.channels.items():
+            try:
+                resolved[name] = self._options(settings)
+            except FaultyInputError as missing:
+                faults += missing.faults
+        if faults:
+            raise FaultyInputError(faults)
+        return build_channels(resolved, self._spool, self._tokens)
+
+    def _options(self, settings: ChannelSettings) -> dict[str, object]:
+        found = resolve_channel(settings, directory=self._directory)
+        return {"provider": found.provider, **found.options}
+
+
+def work(
+    engine: Engine, directory: Path, state: Path, broker_url: str, signals: Signals, idle_ms: int = 200
+) -> bool:
+    """Deliver until asked to stop; then finish what is in hand. Return whether all was finished."""
+    rules = ActiveRules(engine)
+    broker = connect(broker_url)
+    channels = ChannelSource(directory, state, broker)
+    rule_set = rules()
+    channels(rule_set)  # a missing secret stops the start, not the first message
+    deliverer = Deliverer(engine, rules, channels)
+    register(broker, lambda channel, ids: _deliver(deliverer, channel, list(ids)))
+    workers = Workers(broker, {name: s.threads for name, s in rule_set.channels.items()}, idle_ms)
+    workers.start()
+    log.info("working", extra={"channels": sorted(rule_set.channels)})
+    try:
+        while not signals.stopping:
+            signals.wait(60.0)
+    finally:
+        finished = workers.stop(DRAIN_SECONDS)
+    return finished
+
+
+def _deliver(deliverer: Deliverer, channel: str, ids: list[int]) -> None:
+    deliverer.deliver(channel, ids, clock.now())
+
+
+class Scanner:
+    """The loop that does the work: it ticks, says that it lives, and outlasts a database that is away."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        broker_url: str,
+        signals: Signals,
+        notifier: Notifier,
+        *,
+        each_round: Callable[[], None] = lambda: None,
+        reload: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.engine, self.signals, self.notifier = engine, signals, notifier
+        self.rules = ActiveRules(engine)
+        self.hints = Hints(connect(broker_url))
+        self._each_round, self._reload = each_round, reload
+        self._failures = 0
+
+    def run(self) -> None:
+        """Tick until asked to stop."""
+        self.notifier.ready("运行中")
+        while not self.signals.stopping:
+            if self.signals.take_reload():
+                self._reload_rules()
+            self._each_round()
+            self.signals.wait(self._round())
+        self.notifier.stopping("正在收尾")
+
+    def _reload_rules(self) -> None:
+        self.notifier.reloading()
+        try:
+            self._reload()
+            self.notifier.ready("规则已重新载入")
+        except DubanError as fault:
+            log.error("reload refused; the rules in force stay", extra={"faults": str(fault)})
+            self.notifier.ready("规则有误，沿用原规则")
+
+    def _round(self) -> float:
+        """Tick once; return how long to wait until the next."""
+        try:
+            tick(self.engine, self.rules, self.hints, clock.now())
+        except DBAPIError as fault:
+            pause = PAUSES[min(self._failures, len(PAUSES) - 1)]
+            self._failures += 1
+            log.warning("database away", extra={"error": type(fault.orig).__name__, "retry_in": pause})
+            self.notifier.status(f"数据库连接不上，{pause:.0f} 秒后再试")
+            self.notifier.alive()
+            return pause
+        if self._failures:
+            log.info("database is back")
+            self.notifier.status("运行中")
+            self._failures = 0
+        self.notifier.alive()
+        return IDLE_SECONDS
+
+
+def activate_from(engine: Engine, directory: Path, templates: Path, by: str, note: str = "") -> str:
+    """Activate the rules of a config folder, if they differ from those in force; return their hash."""
+    source = load_rules(directory, templates)
+    done = activate(engine, source, clock.now(), by=by, note=note)
+    log.info(
+        "rules in force",
+        extra={"hash": done.hash[:12], "changed": len(done.changed), "touched": done.touched},
+    )
+    return done.hash
+
+
+def configure_logs(*, verbose: bool = False) -> None:
+    """Log one JSON object a line to stderr, for the journal; ids, never phones."""
+    import structlog
+
+    shared: list[Any] = [
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+            ],
+        )
+    )
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler], force=True)
+
+
+def redis_answers(url: str) -> bool:
+    """Whether Redis can be had now."""
+    try:
+        with redis.Redis.from_url(url, socket_timeout=2.0) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False

@@ -1,0 +1,76 @@
+"""Says why one thing was said to one person: the words are made from what the decision saw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, tzinfo
+
+from daemon.domain.ladder import Addressee, Part, Rung
+from daemon.domain.people import Recipient
+from daemon.domain.why import ACT_VERBS, ANCHOR_TITLES, ROLE_TITLES, say_day, say_wording
+from daemon.domain.workdays import local_day
+
+_NUMBERS = {
+    "total": ("问题总数", "件"),
+    "closed": ("已销号", "件"),
+    "pace": ("序时进度应销号", "件"),
+    "missing": ("距目标还差", "件"),
+    "reachable_closed": ("按现有时限可销号", "件"),
+    "days_left": ("距时限", "天"),
+    "min_cases": ("预警的最少件数", "件"),
+}
+_FLAGS = {"overdue": ("已逾期", "未逾期"), "behind": ("落后于序时进度", "没有落后于序时进度")}
+
+
+def say_rule(rung: Rung | None, ladder: str, rung_id: str) -> str:
+    """Say the rule that spoke: 时限后第1个工作日催办（case-due/overdue），条件“open”."""
+    if rung is None:
+        return f"规则 {ladder}/{rung_id}（已不在当时的规则集里）"
+    words = (
+        f"规则：{say_wording(rung.wording)}{ACT_VERBS.get(rung.act, rung.act.label)}（{ladder}/{rung_id}）"
+    )
+    conditions = "、".join(f"“{condition.text}”" for condition in rung.wording.when)
+    return f"{words}，条件 {conditions}" if conditions else words
+
+
+def say_instant(inputs: Mapping[str, object], instant: datetime, occurrence: str, zone: tzinfo) -> str:
+    """Say the day on which the rule spoke, and what it was counted from."""
+    anchor = str(inputs.get("anchor", ""))
+    words = f"这一级落在 {say_day(local_day(instant, zone))}"
+    if inputs.get("anchor_on"):
+        on = date.fromisoformat(str(inputs["anchor_on"]))
+        words += f"，从{ANCHOR_TITLES.get(anchor, anchor)}日 {say_day(on)} 算起"
+    if occurrence:
+        words += f"（重复发送的这一次，名义日 {occurrence}）"
+    return words + ("；放假安排未公布，暂按周末推算" if inputs.get("calendar_assumed") else "")
+
+
+def say_numbers(inputs: Mapping[str, object]) -> str:
+    """Say the numbers that the decision saw, '' where it looked at none."""
+    seen = inputs.get("as_of")
+    if not isinstance(seen, Mapping):
+        return ""
+    words = list(_numbers(seen))
+    return f"当时的数字：{'，'.join(words)}" if words else ""
+
+
+def _numbers(seen: Mapping[str, object]) -> Iterator[str]:
+    for name, (title, measure) in _NUMBERS.items():
+        if isinstance(seen.get(name), int):
+            yield f"{title} {seen[name]} {measure}"
+    for name, (yes, no) in _FLAGS.items():
+        if name in seen:
+            yield yes if seen[name] else no
+
+
+def say_recipient(recipient: Recipient, line: Addressee, part: Part, unit: str, stood_in_for: str) -> str:
+    """Say why this person: the seat, and whether it was a fallback, a climb or a stand-in."""
+    seat = f"{unit}{ROLE_TITLES[recipient.role]}"
+    words = f"{'抄送' if part is Part.COPY else '发送'}{seat}"
+    if line and recipient.role is not line[0] and not recipient.own_unit:
+        words += f"（没有{ROLE_TITLES[line[0]]}，按规则改送）"
+    if recipient.own_unit:
+        words += "（原定收件人属于本单位，按规定改送上一级）"
+    if stood_in_for:
+        words += f"，代理{stood_in_for}"
+    return words

@@ -1,0 +1,89 @@
+"""``check`` and ``reload``: every fault at once, and a faulty rule set changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.conftest import CONFIG, Office
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A config folder of its own, to be changed."""
+    mine = tmp_path / "mine"
+    shutil.copytree(CONFIG, mine, ignore=shutil.ignore_patterns("demo"))
+    monkeypatch.setenv("DUBAN_CONFIG", str(mine))
+    return mine
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_the_shipped_config_has_no_fault(bare: Office) -> None:
+    answer = bare("check")
+    assert answer.code == 0
+    assert "配置没有错误" in answer.out
+    assert not (bare.state / "duban.db").exists()
+
+
+def test_what_bites_later_is_a_warning_and_a_fault_when_strict(
+    bare: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DUBAN_SMTP_PASSWORD", "very-secret")
+    monkeypatch.delenv("DUBAN_WECOM_SECRET", raising=False)
+    answer = bare("check", "--json")
+    assert answer.code == 0
+    assert answer.json["faults"] == []
+    assert any("DUBAN_WECOM_SECRET" in warning["message"] for warning in answer.json["warnings"])
+    assert "very-secret" not in answer.out + answer.err
+    assert bare("check", "--strict").code == 1
+
+
+def test_every_fault_is_said_at_its_place(bare: Office, folder: Path) -> None:
+    change(folder / "ladders.yaml", "at: -10 workdays, act: reminder", "at: -10 workdays, act: remainder")
+    change(folder / "campaigns" / "panshi-2018.yaml", "60%", "六成")
+    (folder / "templates" / "email").mkdir(parents=True)
+    (folder / "templates" / "email" / "urge.unit.j2").write_text("{{ nobody }}", encoding="utf-8")
+    answer = bare("check")
+    assert answer.code == 1
+    for words in ("ladders.yaml:", "remainder", "panshi-2018.yaml:", "六成", "urge.unit"):
+        assert words in answer.err
+    found = bare("check", "--json").json["faults"]
+    assert len(found) == len(answer.faults)
+    assert all({*fault} == {"place", "line", "column", "key", "message", "hint"} for fault in found)
+
+
+def test_rules_that_did_not_change_are_not_asked_about(office: Office) -> None:
+    answer = office("reload")
+    assert answer.code == 0
+    assert "规则没有变化" in answer.out
+
+
+def test_a_reload_says_in_counts_what_it_does_and_asks(busy_office: Office, folder: Path) -> None:
+    before = busy_office("status", "--json").json["rules"]["hash"]
+    change(folder / "ladders.yaml", "preview:    {at: -10 workdays", "preview:    {at: -12 workdays")
+    assert busy_office("status", "--json").json["rules"]["differs"] is True
+    asked = busy_office("reload")
+    assert asked.code == 1
+    assert "变动梯次 1（case-due），重新查看 100 项" in asked.err
+    assert busy_office("status", "--json").json["rules"]["hash"] == before
+    done = busy_office("reload", "--yes", "--by", "李主任", "--json").json
+    assert done["changed"] == ["case-due"]
+    rules = busy_office("status", "--json").json["rules"]
+    assert (rules["hash"], rules["by"], rules["differs"]) == (done["hash"], "李主任", False)
+
+
+def test_a_faulty_reload_changes_nothing(busy_office: Office, folder: Path) -> None:
+    before = busy_office("status", "--json").json["rules"]["hash"]
+    change(folder / "ladders.yaml", "act: urge", "act: urgent")
+    answer = busy_office("reload", "--yes")
+    assert answer.code == 1
+    assert "ladders.yaml:" in answer.err
+    after = busy_office("status", "--json").json["rules"]
+    assert (after["hash"], after["disk_faults"]) == (before, 1)
