@@ -18,6 +18,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m daemon.config.schema --check
 	$(BIN)/python -m tests.check_docs
 
 bench: $(READY)
