@@ -12,7 +12,7 @@ from daemon.config.compiled import RuleSet, compile_rules
 from daemon.config.history import dump_history, parse_history, rung_history
 from daemon.config.source import RuleSource
 from daemon.errors import NotFoundError
-from daemon.store import agenda, cases, rules, subjects
+from daemon.store import agenda, cases, rules, settings, subjects
 from daemon.store.engine import reading, writing
 from daemon.store.rules import Activation
 
@@ -30,10 +30,14 @@ class Activated:
 def activate(engine: Engine, source: RuleSource, now: datetime, *, by: str = "", note: str = "") -> Activated:
     """Make ``source``, which has been checked, the active rule set.
 
+    What is due by the rules in force is to be planned before (``loop.plan_due``): what a rung would have said
+    before its activation is not owed.
+
     It touches only subjects on ladders that changed (all of them where the calendar did), and makes the
     filings, targets and phases that it names. The one already active is not stored again.
     """
     with writing(engine) as connection:
+        settings.lock(connection, "rules")  # one host at a time
         before = rules.active(connection)
         if before and before.hash == source.hash:
             rule_set = _compiled(connection, before)
@@ -54,8 +58,8 @@ def activate(engine: Engine, source: RuleSource, now: datetime, *, by: str = "",
 
 
 def _changed(old: RuleSet, new: RuleSet) -> tuple[str, ...]:
-    """Return the ladders that are to be looked at again."""
-    if old.calendar != new.calendar:
+    """Return the ladders that are to be looked at again: all, where the calendar or a campaign changed."""
+    if old.calendar != new.calendar or old.campaigns != new.campaigns:
         return tuple(new.ladders)
     return tuple(name for name, ladder in new.ladders.items() if old.ladders.get(name) != ladder)
 
@@ -69,7 +73,7 @@ def _enter_cases(connection: Connection, rule_set: RuleSet, now: datetime) -> No
 def _source(connection: Connection, activation: Activation) -> RuleSource:
     blob = rules.blob(connection, activation.hash)
     if blob is None:
-        raise NotFoundError(f"rule set {activation.hash} is not on file")
+        raise NotFoundError(f"数据库里没有规则 {activation.hash[:12]}：请核对数据库是否完整")
     return RuleSource.from_blob(blob)
 
 

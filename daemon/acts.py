@@ -9,9 +9,11 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from daemon.config.compiled import RuleSet
 from daemon.domain.campaign import FilingRule
 from daemon.domain.case import Case, Event, EventKind
-from daemon.domain.ladder import Subject, SubjectKind
+from daemon.domain.ladder import Subject
 from daemon.domain.legs import Hours, open_leg
+from daemon.domain.people import UP
 from daemon.domain.standing import Move
+from daemon.domain.why import ROLE_TITLES
 from daemon.domain.workdays import local_day
 from daemon.errors import NotFoundError, RefusedError
 from daemon.store import agenda, cases, deliveries, facts, notices, people, subjects
@@ -148,24 +150,37 @@ def _filing_news(
 
 def _filing(connection: Connection, rule_set: RuleSet, campaign_key: str, key: str, unit: int) -> Matter:
     numbers = {c.id: n for n, c in facts.load_campaigns(connection, rule_set.campaigns).items()}
-    found = [
-        m
-        for m in subjects.of_campaign(connection, numbers[campaign_key], SubjectKind.FILING)
-        if m.key == key and m.unit == unit
-    ]
-    if not found:
+    found = subjects.filing(connection, numbers[campaign_key], key, unit)
+    if found is None:
         raise NotFoundError("没有这项报送；用 duban filing list 查看")
-    return found[0]
+    return found
 
 
 def approve(engine: Engine, rule_set: RuleSet, notice_id: int, by: str, now: datetime) -> list[int]:
     """Approve a document: every notice that carries it leaves at the next open minute. Return their ids."""
     with writing(engine) as connection:
         notice = _waiting(connection, notice_id)
+        _check_approver(connection, rule_set, notice, by, now)
         same = _same_document(connection, notice)
         for number in same:
             _let_leave(connection, rule_set, number, by, now)
         return same
+
+
+def _check_approver(
+    connection: Connection, rule_set: RuleSet, notice: Notice, by: str, now: datetime
+) -> None:
+    """Refuse a person on file who does not hold the seat that approves; a login answers for itself."""
+    person = people.person_named(connection, by)
+    policy = rule_set.acts.get(notice.act) if notice.act else None
+    if person is None or policy is None or policy.approval is None:
+        return
+    today = local_day(now, zone_of(connection, rule_set, notice.campaign))
+    directory = people.directory(connection, today)
+    above = tuple(UP[role] for role in policy.approval if role in UP)
+    if person.id not in {r.person for r in directory.holders((*policy.approval, *above))}:
+        seats = "或".join(ROLE_TITLES[role] for role in policy.approval)
+        raise RefusedError(f"{by} 不能审签：应由{seats}审签")
 
 
 def _waiting(connection: Connection, notice_id: int) -> Notice:

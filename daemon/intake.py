@@ -20,7 +20,7 @@ from daemon.domain.standing import Move
 from daemon.domain.workdays import local_day, midnight
 from daemon.errors import Fault, FaultyInputError, RefusedError
 from daemon.sheets import CaseRow, Sheet, check
-from daemon.store import cases, facts, registry, subjects
+from daemon.store import cases, facts, registry, settings, subjects
 from daemon.store.cases import Gate
 from daemon.store.engine import reading, writing
 
@@ -72,6 +72,7 @@ def import_sheets(
         raise FaultyInputError(faults)
     imported = Imported()
     with writing(engine) as connection:
+        settings.lock(connection, "rules")  # new units and new rules both make subjects
         for sheet in sorted(sheets, key=lambda sheet: not sheet.units):
             registry.store(connection, sheet.units, sheet.people, imported.add)
         subjects.ensure(connection, rule_set.campaigns, rule_set.ladders, now)
@@ -130,7 +131,9 @@ class _Ledger:
 
     def _register(self, draft: Case, row: CaseRow) -> Case:
         event = Event(EventKind.REGISTERED, row.found_on or self.today, by=self.by)
-        case = self.gate.register(draft, event, self.campaign.numbering, self.since)
+        case = self.gate.register(
+            draft, event, self.campaign.numbering, self.since, Move.LOOKED if self.since else self.move
+        )
         self.on_file[case.no] = case
         return case
 

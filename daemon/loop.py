@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine
 
 from daemon import clock
 from daemon.config.compiled import RuleSet
-from daemon.errors import RefusedError, StaleRulesError
-from daemon.release import release, upcoming_notes
+from daemon.errors import NotFoundError, RefusedError, StaleRulesError
+from daemon.release import release, upcoming_note
 from daemon.scan import scan
 from daemon.store import agenda, decisions, deliveries, settings
 from daemon.store.engine import reading, writing
@@ -61,6 +61,14 @@ def tick(
     return Ticked(looked, made, sweep(engine, now), hint_due(engine, hint, now, term))
 
 
+def plan_due(engine: Engine, rules: Callable[[], RuleSet], now: datetime) -> int:
+    """Plan all that is due by the rules in force, before others take over; 0 where none are in force."""
+    try:
+        return scan(engine, rules(), now)
+    except NotFoundError:
+        return 0
+
+
 def check_clock(engine: Engine, now: datetime) -> None:
     """Refuse to run when the clock went back, or leapt by more than three days, until a person says so."""
     if clock.is_virtual():
@@ -105,7 +113,7 @@ def next_instant(connection: Connection, rule_set: RuleSet) -> datetime | None:
         agenda.earliest(connection),
         decisions.next_release(connection),
         deliveries.next_at(connection),
-        *(note.at for note in upcoming_notes(connection, rule_set)),
+        note.at if (note := upcoming_note(connection, rule_set)) else None,
     ]
     return min((m for m in moments if m is not None), default=None)
 

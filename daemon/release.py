@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -9,6 +10,7 @@ from functools import cached_property
 from itertools import groupby
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError
 
 from daemon.config.compiled import RuleSet
 from daemon.domain.ladder import Act, ActPolicy, Addressee, Audience, Part, Role, Rung
@@ -22,14 +24,16 @@ from daemon.store import agenda, decisions, facts, morning, notices, people, rul
 from daemon.store.decisions import Decision
 from daemon.store.engine import reading, writing
 from daemon.store.facts import Known
-from daemon.store.notices import NewItem, NewNotice, StoredItem
+from daemon.store.notices import Gap, NewItem, NewNotice, StoredItem
 from daemon.store.people import Person
 
+log = logging.getLogger(__name__)
 PATIENCE = timedelta(minutes=5)
 """How long the release of a moment waits for what is due at or before it to be planned."""
 MORNING = "morning"
 OFFICE: Addressee = (Role.OFFICE_DUTY, Role.OFFICE_DIRECTOR)
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
+INSTANT = timedelta(microseconds=1)
 
 
 def release(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
@@ -37,7 +41,7 @@ def release(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
     made = 0
     while (moment := _ready_moment(engine, now)) is not None:
         made += _release_moment(engine, rule_set, moment, now)
-    return made + _morning_notes(engine, rule_set, now)
+    return made + _morning_note(engine, rule_set, now)
 
 
 def _ready_moment(engine: Engine, now: datetime) -> datetime | None:
@@ -137,16 +141,16 @@ class _Office:
             self._directories[on] = people.directory(self.connection, on)
         return self._directories[on]
 
-    def address(self, due: Sequence[Decision]) -> tuple[list[NewItem], list[tuple[int, Part, int]]]:
+    def address(self, due: Sequence[Decision]) -> tuple[list[NewItem], list[Gap]]:
         """Resolve the people of decisions; return items, and the lines of ``to`` that reached nobody."""
         made: list[NewItem] = []
-        gaps: list[tuple[int, Part, int]] = []
+        gaps: list[Gap] = []
         for decision in due:
             rung = self.rung(decision)
             seen: set[int] = set()
             for part, number, line in _lines(rung):
                 reached = self.resolve(decision, line)
-                if not reached and part is Part.TO:
+                if not reached and part is Part.TO and self._is_due(decision):
                     gaps.append((decision.id, part, number))
                 for recipient in reached:
                     if recipient.person not in seen:
@@ -154,24 +158,27 @@ class _Office:
                         made.append(self._item(decision, recipient, part, number))
         return made, gaps
 
-    def retry(
-        self, gaps: Sequence[tuple[int, Part, int]], by_id: Mapping[int, Decision]
-    ) -> tuple[list[NewItem], list[tuple[int, Part, int]]]:
+    def retry(self, gaps: Sequence[Gap], by_id: Mapping[int, Decision]) -> tuple[list[NewItem], list[Gap]]:
         """Try the lines that reached nobody once more; return items, and the gaps now closed."""
         have = notices.siblings(self.connection, [decision for decision, _, _ in gaps])
+        told = {(item.decision, item.person) for items in have.values() for item in items}
         made: list[NewItem] = []
-        closed: list[tuple[int, Part, int]] = []
+        closed: list[Gap] = []
         for gap in gaps:
-            decision, lines = by_id[gap[0]], _lines(self.rung(by_id[gap[0]]))
-            line = next((line for part, number, line in lines if (part, number) == gap[1:]), ())
-            told = {item.person for item in have.get(decision.id, ())}
-            reached = [r for r in self.resolve(decision, line) if r.person not in told]
-            new = [self._item(decision, r, gap[1], gap[2]) for r in reached]
-            gone = not line or self._judge(decision, Part.TO, holds_post=True, signed=False) is not None
-            if reached or gone:
+            decision, (_, part, number) = by_id[gap[0]], gap
+            reached = self.resolve(decision, _line(self.rung(decision), part, number))
+            if not self._is_due(decision):
                 closed.append(gap)
-                made += new
+            elif reached:
+                closed.append(gap)
+                fresh = [r for r in reached if (decision.id, r.person) not in told]
+                told |= {(decision.id, r.person) for r in fresh}
+                made += [self._item(decision, r, part, number) for r in fresh]
         return made, closed
+
+    def _is_due(self, decision: Decision) -> bool:
+        """Whether a decision is still to be said to whoever holds the post."""
+        return self._judge(decision, Part.TO, holds_post=True, signed=False) is None
 
     def rung(self, decision: Decision) -> Rung | None:
         ladder = self.rule_set.ladders.get(decision.ladder)
@@ -240,17 +247,35 @@ class _Office:
             holds = self.holds(item, decision)
             signed = (decision.subject, item.person) in self.signed
             reason = self._judge(decision, item.part, holds_post=holds, signed=signed)
-            if reason:
-                notices.drop_items(connection, [(item.id, reason)], now)
-            else:
+            if reason is None:
                 found.append(self._candidate(item.id, decision, item.recipient, item.part))
+                continue
+            notices.drop_items(connection, [(item.id, reason)], now)
+            if reason.code is ReasonCode.NOT_HOLDER:
+                self._pass_on(item, decision)
         return found
 
+    def _pass_on(self, item: StoredItem, decision: Decision) -> None:
+        """Open an item for each who holds the seat now; where nobody does, the line reaches nobody.
+
+        All lines of the part are tried: who left one seat may hold another that is addressed too.
+        """
+        heirs = {
+            recipient.person: NewItem(decision.id, recipient, part, number)
+            for part, number, line in _lines(self.rung(decision))
+            if part is item.part
+            for recipient in self.resolve(decision, line)
+        }
+        notices.put_heirs(self.connection, list(heirs.values()), self.now)
+        if item.part is Part.TO and not self.reached(item, decision):
+            notices.put_unaddressed(self.connection, [(decision.id, item.part, item.line)], self.now)
+
+    def reached(self, item: StoredItem, decision: Decision) -> tuple[Recipient, ...]:
+        """Return whom an item's line reaches today."""
+        return self.resolve(decision, _line(self.rung(decision), item.part, item.line))
+
     def holds(self, item: StoredItem, decision: Decision) -> bool:
-        rung = self.rung(decision)
-        lines = {(part, number): line for part, number, line in _lines(rung)}
-        reached = self.resolve(decision, lines.get((item.part, item.line), ()))
-        return item.person in {r.person for r in reached}
+        return item.person in {r.person for r in self.reached(item, decision)}
 
     def bind(self, connection: Connection, ready: Sequence[Candidate], moment: datetime) -> list[NewNotice]:
         """Bind items into notices: those of one person, bundle, legs and register are one.
@@ -311,64 +336,84 @@ def _lines(rung: Rung | None) -> list[tuple[Part, int, Addressee]]:
     return to + [(Part.COPY, number, line) for number, line in enumerate(rung.copy)]
 
 
-def _morning_notes(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
-    """Write the office's one note of the morning, where there is anything new to tell."""
+def _line(rung: Rung | None, part: Part, number: int) -> Addressee:
+    """Return one line of a rung; empty where the rules no longer have it."""
+    return next((line for p, n, line in _lines(rung) if (p, n) == (part, number)), ())
+
+
+def _morning_note(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
+    """Write the office's one note of the morning, where there is anything new to tell.
+
+    It tells of trouble, so it must not become one: if it cannot be stored, the rest goes on.
+    """
     with reading(engine) as connection:
-        ready = [note for note in upcoming_notes(connection, rule_set) if note.at <= now]
-    if not ready:
+        note = upcoming_note(connection, rule_set)
+    if note is None or note.at > now:
         return 0
-    made = 0
-    with writing(engine) as connection:
-        settings.lock(connection, "release")
-        for note in upcoming_notes(connection, rule_set):
-            if note.at <= now:
-                made += _write_note(connection, rule_set, note, now)
-    return made
+    try:
+        with writing(engine) as connection:
+            settings.lock(connection, "release")
+            note = upcoming_note(connection, rule_set)
+            return _write_note(connection, rule_set, note, now) if note and note.at <= now else 0
+    except IntegrityError:
+        log.exception("cannot write the morning note")
+        return 0
 
 
 @dataclass(frozen=True, slots=True)
 class UpcomingNote:
+    """When the office is told next, and since when. ``campaign`` gives the zone and the heading."""
+
     campaign: int
     at: datetime
     since: datetime | None
 
 
-def upcoming_notes(connection: Connection, rule_set: RuleSet) -> list[UpcomingNote]:
-    """Return when each campaign's office is told next: the first morning slot after something came up."""
+def upcoming_note(connection: Connection, rule_set: RuleSet) -> UpcomingNote | None:
+    """Return when the office is told next: the first morning slot after something came up.
+
+    What comes up at a slot itself is told at the next: at 09:10 much is still under way. Where nobody of the
+    office could be told, nothing is upcoming: it waits until somebody takes a post.
+    """
     bundle = rule_set.bundles.get(MORNING)
-    found: list[UpcomingNote] = []
-    for campaign, about in facts.load_campaigns(connection, rule_set.campaigns).items() if bundle else ():
-        assert bundle is not None
-        since = morning.last_note(connection, campaign)
-        lines = morning.lines(connection, campaign, since, FAR)
-        if lines:
-            first = max(
-                min(line.first_at for line in lines), since + timedelta(minutes=1) if since else morning.EARLY
-            )
-            found.append(
-                UpcomingNote(campaign, bundle.slot_from(first, rule_set.calendar, about.zone), since)
-            )
-    return found
+    campaigns = facts.load_campaigns(connection, rule_set.campaigns)
+    since = morning.last_note(connection)
+    lines = morning.lines(connection, since, FAR) if bundle and campaigns else []
+    if bundle is None or not lines:
+        return None
+    campaign, about = next(iter(campaigns.items()))
+    first = max(min(line.first_at for line in lines), since or morning.EARLY)
+    slot = bundle.slot_from(first + INSTANT, rule_set.calendar, about.zone)
+    reached = people.directory(connection, local_day(slot, about.zone)).resolve(OFFICE, None)
+    return UpcomingNote(campaign, slot, since) if reached else None
 
 
 def _write_note(connection: Connection, rule_set: RuleSet, note: UpcomingNote, now: datetime) -> int:
-    lines = morning.lines(connection, note.campaign, note.since, note.at)
+    """Write one note to each of the office's people; mornings missed meanwhile are told in one."""
     known = facts.load(connection, (), rule_set.campaigns)
     office = _Office(connection, rule_set, known, now)
-    reached = office.directory(note.campaign).resolve(OFFICE, None)
-    persons = people.load(connection, (r.person for r in reached))
-    policy = rule_set.acts[Act.NOTICE]
+    slot = _latest_slot(rule_set, note, known, now)
+    lines = morning.lines(connection, note.since, slot)
+    reached = {r.person for r in office.directory(note.campaign).resolve(OFFICE, None)}
+    persons = people.load(connection, reached)
+    legs = rule_set.acts[Act.NOTICE].legs
     new = [
         office.with_leg(
-            NewNotice(
-                r.person, note.campaign, MORNING, note.at, policy.legs, None, Audience.OFFICE, kind="note"
-            ),
-            persons[r.person],
+            NewNotice(person, note.campaign, MORNING, slot, legs, None, Audience.OFFICE, kind="note"),
+            persons[person],
         )
-        for r in reached
+        for person in sorted(reached)
     ]
     numbers = notices.put_notices(connection, new, now)
     told = {"lines": [{"kind": x.kind.value, "count": x.count, "examples": list(x.examples)} for x in lines]}
     for number in numbers:
         notices.close(connection, number, "ready", reason=told)
     return len(numbers)
+
+
+def _latest_slot(rule_set: RuleSet, note: UpcomingNote, known: Known, now: datetime) -> datetime:
+    bundle, zone = rule_set.bundles[MORNING], known.campaigns[note.campaign].zone
+    slot = note.at
+    while (following := bundle.slot_from(slot + INSTANT, rule_set.calendar, zone)) <= now:
+        slot = following
+    return slot

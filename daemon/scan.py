@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +24,7 @@ from daemon.store.engine import reading, writing
 
 log = logging.getLogger(__name__)
 BATCH = 500
+PAUSE = 0.02
 ABANDONED = timedelta(seconds=60)
 """A batch noted longer ago than this (wall time) has lost its scanner."""
 
@@ -34,8 +36,18 @@ class Planned:
     campaign: int
 
 
-def scan(engine: Engine, rule_set: RuleSet, now: datetime, *, batch: int = BATCH) -> int:
-    """Look at all that is due, batch by batch, until nothing is; return how many rows were looked at."""
+def scan(
+    engine: Engine,
+    rule_set: RuleSet,
+    now: datetime,
+    *,
+    batch: int = BATCH,
+    pause: Callable[[float], object] = time.sleep,
+) -> int:
+    """Look at all that is due, batch by batch, until nothing is; return how many rows were looked at.
+
+    After a full batch it pauses, so that on SQLite the workers come in between.
+    """
     looked = recover(engine, rule_set, now)
     while True:
         with reading(engine) as connection:
@@ -43,6 +55,7 @@ def scan(engine: Engine, rule_set: RuleSet, now: datetime, *, batch: int = BATCH
         if not rows:
             return looked
         looked += look(engine, rule_set, rows, now)
+        pause(PAUSE if len(rows) == batch else 0)
 
 
 def scan_subject(engine: Engine, rule_set: RuleSet, subject: Subject, now: datetime) -> None:
@@ -63,7 +76,7 @@ def recover(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
     with writing(engine) as connection:
         keys, killers = batches.take_abandoned(connection, before)
         for row in agenda.rows_of(connection, killers):
-            agenda.set_aside(connection, row, "looking at it killed the scanner")
+            agenda.set_aside(connection, row, "查看它时扫描进程屡次中断")
             log.error("agenda row set aside", extra={"row": row.key})
     for key, deaths in keys:
         with reading(engine) as connection:
@@ -102,7 +115,7 @@ def _forget(engine: Engine, note: int) -> None:
 
 
 def plan_rows(engine: Engine, rule_set: RuleSet, rows: Sequence[AgendaRow], now: datetime) -> list[Planned]:
-    """Plan rows on one snapshot; one that cannot be planned is set aside, the others go on."""
+    """Plan rows on one snapshot; one that cannot be read or planned is set aside, the others go on."""
     planned: list[Planned] = []
     broken: list[tuple[AgendaRow, str]] = []
     with reading(engine) as connection:
@@ -110,6 +123,9 @@ def plan_rows(engine: Engine, rule_set: RuleSet, rows: Sequence[AgendaRow], now:
         settled = decisions.settled(connection, rows)
         for row in rows:
             ladder, about = rule_set.ladders.get(row.ladder), known.facts.get(row.subject)
+            if row.subject in known.unreadable:
+                broken.append((row, known.unreadable[row.subject]))
+                continue
             if ladder is None or about is None:
                 # The ladder or its campaign has gone: nothing to ask until the rules change again.
                 planned.append(Planned(row, Plan((), None), 0))

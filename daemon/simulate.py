@@ -106,7 +106,7 @@ class World:
             scripts[0].at if scripts else None,
         ]
         following = min((m for m in moments if m is not None), default=None)
-        # Whatever is due now and could not be done waits a minute, so that the clock never stands still.
+        # What is due and could not be done is tried again a second later: the clock never stands still.
         return max(following, now + timedelta(seconds=1)) if following else None
 
 

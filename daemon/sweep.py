@@ -34,7 +34,7 @@ def sweep(engine: Engine, now: datetime) -> int:
                 continue
             if number is not None:
                 deliveries.close_attempt(
-                    connection, claimed.id, number, "unknown", now, message="the worker did not come back"
+                    connection, claimed.id, number, "unknown", now, message="发送进程中断，是否送达不明"
                 )
             log.warning("delivery given back", extra={"delivery": claimed.id, "unknown": unknown})
     return len(lost)

@@ -50,10 +50,11 @@ def sms_sign(rules: RuleSet) -> str:
 def warnings(source: RuleSource, directory: Path) -> list[Fault]:
     """Return what does not stop the rules but will bite: secrets not set, years with unknown days off."""
     rules = compile_rules(source)
-    return [*_missing_secrets(rules, directory), *_unknown_years(rules)]
+    return [*missing_secrets(rules, directory), *_unknown_years(rules)]
 
 
-def _missing_secrets(rules: RuleSet, directory: Path) -> list[Fault]:
+def missing_secrets(rules: RuleSet, directory: Path) -> list[Fault]:
+    """Return the references of channels that cannot be resolved here and now."""
     found: list[Fault] = []
     for settings in rules.channels.values():
         try:

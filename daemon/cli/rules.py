@@ -53,14 +53,16 @@ def reload(
     config: Config = None, by: By = None, note: Note = "", yes: Yes = False, as_json: Json = False
 ) -> None:
     """检查并启用改过的规则；有一处错误就什么都不改。"""
-    from daemon.activate import activate
+    from daemon.activate import ActiveRules, activate
     from daemon.cli.preview import preview
+    from daemon.loop import plan_due
 
     with Context.open(config) as context:
         source = context.source()
         expected = preview(context.engine, source, context.now)
         if expected is not None and not expected.same:
             confirm(_question(expected), yes=yes)
+        plan_due(context.engine, ActiveRules(context.engine), context.now)
         done = activate(context.engine, source, context.now, by=login(by), note=note)
     if as_json:
         emit(

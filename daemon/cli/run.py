@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from daemon.cli.context import Context, find_config, shipped
-from daemon.errors import RefusedError
+from daemon.errors import FaultyInputError, RefusedError
 
 log = logging.getLogger(__name__)
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="配置文件夹")]
@@ -43,17 +43,18 @@ def run(
     context = Context.open(config, migrated=False)
     with ExitStack() as stack:
         signals = stack.enter_context(Signals())
+        source = _sound(context)  # what is faulty stops the start before anything is stored
+        valkey = None if context.deployment.broker else stack.enter_context(Valkey(context.deployment.state))
+        broker = valkey.url if valkey else context.deployment.broker
         engine = context.engine
         migrate(engine)
         if accept_clock:
             accept(engine, clock.now())
+        wiring.put_in_force(engine, source, by="duban run")
 
         def reload() -> None:
-            wiring.activate_from(engine, context.directory, shipped("templates"), by="duban run")
+            wiring.put_in_force(engine, _sound(context), by="duban run")
 
-        reload()
-        valkey = None if context.deployment.broker else stack.enter_context(Valkey(context.deployment.state))
-        broker = valkey.url if valkey else context.deployment.broker
         children = Children(_worker(context, broker, number) for number in range(workers))
         children.start()
         stack.callback(children.stop, DRAIN_SECONDS)
@@ -65,6 +66,17 @@ def run(
 
         notifier = Notifier.from_environment()
         wiring.Scanner(engine, broker, signals, notifier, each_round=each_round, reload=reload).run()
+
+
+def _sound(context: Context) -> Any:
+    """Return the rules on disk, checked whole, the secrets of their channels included."""
+    from daemon.cli.checking import missing_secrets
+    from daemon.config.compiled import compile_rules
+
+    source = context.source()
+    if faults := missing_secrets(compile_rules(source), context.directory):
+        raise FaultyInputError(faults)
+    return source
 
 
 def _worker(context: Context, broker: str, number: int) -> Any:
@@ -93,7 +105,7 @@ def scan(config: ConfigOption = None) -> None:
     with Signals() as signals:
 
         def reload() -> None:
-            wiring.activate_from(context.engine, context.directory, shipped("templates"), by="duban scan")
+            wiring.put_in_force(context.engine, context.source(), by="duban scan")
 
         notifier = Notifier.from_environment()
         wiring.Scanner(context.engine, _broker(context), signals, notifier, reload=reload).run()

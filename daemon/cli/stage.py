@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 from daemon import clock, sheets
 from daemon.activate import ActiveRules
 from daemon.cli import wiring, world
+from daemon.config.source import load_rules
 from daemon.errors import DubanError
 from daemon.intake import History, import_sheets
 from daemon.loop import busy, tick
@@ -62,7 +63,7 @@ def run(plan: Plan, progress: Callable[[datetime], None]) -> dict[str, Any]:
         shared = plan.state / "clock"
         clock.share(shared, plan.start)
         stack.callback(clock.unshare)
-        wiring.activate_from(engine, config, plan.templates, by="演示")
+        wiring.put_in_force(engine, load_rules(config, plan.templates), by="演示")
         rules = ActiveRules(engine)
         demo = plan.config / "demo"
         import_sheets(engine, rules(), [sheets.read(demo / "directory.xlsx")], plan.start, by="演示")

@@ -17,10 +17,10 @@ from daemon.activate import ActiveRules, activate
 from daemon.channels import Channel
 from daemon.channels.build import build_channels
 from daemon.config.compiled import ChannelSettings, RuleSet, resolve_channel
-from daemon.config.source import load_rules
+from daemon.config.source import RuleSource
 from daemon.deliver import Deliverer
 from daemon.errors import DubanError, Fault, FaultyInputError
-from daemon.loop import tick
+from daemon.loop import plan_due, tick
 from daemon.service.notify import Notifier
 from daemon.service.signals import Signals
 from jobs.actors import register
@@ -34,6 +34,8 @@ PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
 """How long the loop waits while the database is away, again and again the last."""
 IDLE_SECONDS = 1.0
 DRAIN_SECONDS = 60.0
+CHANNELS_SECONDS = 10.0
+"""How often a worker looks whether a reload has brought other channels."""
 Factories = Mapping[str, Callable[[], Channel]]
 
 
@@ -78,15 +80,37 @@ def work(
     channels(rule_set)  # a missing secret stops the start, not the first message
     deliverer = Deliverer(engine, rules, channels)
     register(broker, lambda channel, ids: _deliver(deliverer, channel, list(ids)))
-    workers = Workers(broker, {name: s.threads for name, s in rule_set.channels.items()}, idle_ms)
+    finished = True
+    while finished and not signals.stopping:
+        finished = _work_channels(_threads(rules()), rules, broker, signals, idle_ms)
+    return finished
+
+
+def _threads(rule_set: RuleSet) -> dict[str, int]:
+    return {name: settings.threads for name, settings in rule_set.channels.items()}
+
+
+def _work_channels(
+    threads: Mapping[str, int], rules: ActiveRules, broker: HintBroker, signals: Signals, idle_ms: int
+) -> bool:
+    """Work these channels until asked to stop or until the rules name others; return whether all finished."""
+    workers = Workers(broker, threads, idle_ms)
     workers.start()
-    log.info("working", extra={"channels": sorted(rule_set.channels)})
+    log.info("working", extra={"channels": sorted(threads)})
     try:
-        while not signals.stopping:
-            signals.wait(60.0)
+        while not signals.stopping and _still(threads, rules):
+            signals.wait(CHANNELS_SECONDS)
     finally:
         finished = workers.stop(DRAIN_SECONDS)
     return finished
+
+
+def _still(threads: Mapping[str, int], rules: ActiveRules) -> bool:
+    """Whether the rules in force still name these channels; while the database is away, they do."""
+    try:
+        return _threads(rules()) == threads
+    except DBAPIError:
+        return True
 
 
 def _deliver(deliverer: Deliverer, channel: str, ids: list[int]) -> None:
@@ -111,25 +135,39 @@ class Scanner:
         self.hints = Hints(connect(broker_url))
         self._each_round, self._reload = each_round, reload
         self._failures = 0
+        self._reload_waits = False
 
     def run(self) -> None:
         """Tick until asked to stop."""
         self.notifier.ready("运行中")
         while not self.signals.stopping:
-            if self.signals.take_reload():
+            if self.signals.take_reload() or (self._reload_waits and not self._failures):
                 self._reload_rules()
             self._each_round()
-            self.signals.wait(self._round())
+            self._wait(self._round())
         self.notifier.stopping("正在收尾")
+
+    def _wait(self, seconds: float) -> None:
+        """Wait until the time is over or something is heard, and say meanwhile that the loop lives."""
+        until = clock.monotonic() + seconds
+        while (left := until - clock.monotonic()) > 0:
+            if self.signals.wait(min(left, self.notifier.interval or left)):
+                return
+            self.notifier.alive()
 
     def _reload_rules(self) -> None:
         self.notifier.reloading()
+        self._reload_waits = False
         try:
             self._reload()
             self.notifier.ready("规则已重新载入")
         except DubanError as fault:
             log.error("reload refused; the rules in force stay", extra={"faults": str(fault)})
             self.notifier.ready("规则有误，沿用原规则")
+        except DBAPIError:
+            self._reload_waits = True
+            log.warning("database away; the rules are read when it is back")
+            self.notifier.ready("数据库连接不上，恢复后再载入规则")
 
     def _round(self) -> float:
         """Tick once; return how long to wait until the next."""
@@ -150,15 +188,17 @@ class Scanner:
         return IDLE_SECONDS
 
 
-def activate_from(engine: Engine, directory: Path, templates: Path, by: str, note: str = "") -> str:
-    """Activate the rules of a config folder, if they differ from those in force; return their hash."""
-    source = load_rules(directory, templates)
-    done = activate(engine, source, clock.now(), by=by, note=note)
+def put_in_force(engine: Engine, source: RuleSource, by: str) -> None:
+    """Activate rules that have been checked, if they differ from those in force.
+
+    What is due by the old ones is planned before, so that an edit during downtime loses nothing.
+    """
+    plan_due(engine, ActiveRules(engine), clock.now())
+    done = activate(engine, source, clock.now(), by=by)
     log.info(
         "rules in force",
         extra={"hash": done.hash[:12], "changed": len(done.changed), "touched": done.touched},
     )
-    return done.hash
 
 
 def configure_logs(*, verbose: bool = False) -> None:
@@ -183,6 +223,7 @@ def configure_logs(*, verbose: bool = False) -> None:
         )
     )
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def redis_answers(url: str) -> bool:

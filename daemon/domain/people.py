@@ -88,6 +88,10 @@ class Directory:
                 return tuple(dict.fromkeys(map(self._stand_in, found)))
         return ()
 
+    def holders(self, roles: Iterable[Role]) -> tuple[Recipient, ...]:
+        """Return who holds any of these seats outside the units, or stands in for a holder."""
+        return tuple(self._stand_in(r) for role in roles for r in self._seat(role, None))
+
     def _holders(self, role: Role, unit: int | None, units: Iterable[int]) -> list[Recipient]:
         if role in EVERY_UNIT:
             return [r for each in units for r in self._seat(EVERY_UNIT[role], each)]

@@ -111,9 +111,8 @@ def plan(facts: Facts, ladder: Ladder, calendar: WorkdayCalendar, settled: Settl
             if occurrence.instant > now:
                 upcoming.append(occurrence.instant)
                 break
-            if _passed(occurrence, done) or not _in_range(
-                occurrence, rung, facts, ladder, calendar, number == 0
-            ):
+            ahead = number == 0 and _was_ahead(occurrence, rung, facts, calendar, done)
+            if _passed(occurrence, done) or not _in_range(occurrence, rung, facts, ladder, ahead):
                 continue
             if settlement := _settle(occurrence, rung, facts, anchor, calendar, now):
                 settlements.append(settlement)
@@ -191,33 +190,31 @@ def _of_wording(rung: Rung, done: frozenset[str], zone: tzinfo) -> frozenset[str
     return frozenset(key for key in done if key > activated)
 
 
-def _in_range(
-    occurrence: Occurrence,
-    rung: Rung,
-    facts: Facts,
-    ladder: Ladder,
-    calendar: WorkdayCalendar,
-    is_first: bool,
-) -> bool:
+def _in_range(occurrence: Occurrence, rung: Rung, facts: Facts, ladder: Ladder, was_ahead: bool) -> bool:
     """Whether an occurrence lies at or after the last event or activation that set a limit to it."""
     standing = facts.standings.get(ladder.id)
     event = standing.since if standing else None
     if rung.since is None or (event and event > rung.since):
         return event is None or occurrence.instant >= event
-    return occurrence.instant >= rung.since or (is_first and _was_ahead(rung, rung.since, facts, calendar))
+    return was_ahead or occurrence.instant >= rung.since
 
 
-def _was_ahead(rung: Rung, activation: datetime, facts: Facts, calendar: WorkdayCalendar) -> bool:
+def _was_ahead(
+    first_now: Occurrence, rung: Rung, facts: Facts, calendar: WorkdayCalendar, done: frozenset[str]
+) -> bool:
     """Whether a rung was still to speak when an edit changed its wording.
 
-    What the edit moved from ahead to behind is then owed at once, or it would never be said.
+    What the edit moved from ahead to behind is then owed at once, or it would never be said. One that repeats
+    and has spoken will speak again anyway.
     """
+    if first_now.key and done:
+        return False
     former = rung.former
     anchor = facts.anchors.get(former.anchor) if former else None
-    if former is None or anchor is None:
+    if former is None or rung.since is None or anchor is None:
         return False
     first = next(occurrences(former, anchor, calendar, facts.zone), None)
-    return first is not None and first.instant >= activation
+    return first is not None and first.instant >= rung.since and first.key not in done
 
 
 def first_occurrence(

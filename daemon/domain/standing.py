@@ -37,12 +37,23 @@ def moved(
     match move:
         case Move.ENTERED:
             return replace(fresh, since=None)
-        case Move.IMPORTED | Move.RESTARTED:
+        case Move.IMPORTED:
             return replace(fresh, since=today)
+        case Move.RESTARTED:
+            return replace(fresh, since=_told_late(today, before, after, zone))
         case Move.RETURNED:
-            return replace(standing if before == after else fresh, since=today)
+            kept = standing if before == after else fresh
+            return replace(kept, since=_told_late(today, before, after, zone))
         case Move.LOOKED:
             return _anchor_moved(standing, fresh, before, after, today)
+
+
+def _told_late(today: datetime, before: date | None, after: date | None, zone: tzinfo) -> datetime:
+    """Return the beginning of an event's own ladder: its day, if we were told only later.
+
+    Offices enter yesterday's returns and transfers today; what they begin must still be said.
+    """
+    return min(today, midnight(after, zone)) if after is not None and before != after else today
 
 
 def _anchor_moved(

@@ -118,11 +118,13 @@ def advance(connection: Connection, steps: Sequence[tuple[AgendaRow, datetime | 
 
 
 def set_aside(connection: Connection, row: AgendaRow, why: str) -> None:
-    """Look at a row no more until its subject changes: planning or storing it failed, or killed a process."""
+    """Look at a row no more until its subject changes: planning or storing it failed, or killed a process.
+
+    A row that changed since it was read has been mended, and stays.
+    """
+    same = and_(_c.subject_kind == row.subject.kind, _c.subject_id == row.subject.id, _c.ladder == row.ladder)
     connection.execute(
-        update(agenda)
-        .where(_c.subject_kind == row.subject.kind, _c.subject_id == row.subject.id, _c.ladder == row.ladder)
-        .values(set_aside=why, version=_c.version + 1)
+        update(agenda).where(same, _c.version == row.version).values(set_aside=why, version=_c.version + 1)
     )
 
 
@@ -165,9 +167,13 @@ def move(
     fresh: list[tuple[AgendaRow, Standing]] = []
     for row in rows:
         ladder = ladders.get(row.ladder)
-        anchor = ladder.anchor if ladder else ""
-        standing = moved(row.standing, kind, before.get(anchor), after.get(anchor), now, zone)
-        fresh.append((row, standing))
+        if ladder is not None:
+            was, is_ = before.get(ladder.anchor), after.get(ladder.anchor)
+        else:
+            # Its anchor is not known while it is out of the rules; should it come back, any may be it.
+            changed = [day for name, day in after.items() if day and day != before.get(name)]
+            was, is_ = None, max(changed, default=None)
+        fresh.append((row, moved(row.standing, kind, was, is_, now, zone)))
     put(connection, _never_used(connection, subject, fresh), now)
     return {row.ladder: row.standing for row in rows}
 
@@ -182,7 +188,7 @@ def _never_used(
     query = select(d.ladder, func.max(d.anchor_version)).where(
         d.subject_kind == subject.kind, d.subject_id == subject.id
     )
-    used: dict[str, int] = dict(connection.execute(query.group_by(d.ladder)).tuples().all())
+    used = {ladder: int(version) for ladder, version in connection.execute(query.group_by(d.ladder))}
     return [
         (row, replace(new, anchor_version=max(new.anchor_version, used.get(row.ladder, 0) + 1)))
         if row.standing.anchor_version != new.anchor_version

@@ -8,7 +8,7 @@ from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, get_type_hints
 
-from sqlalchemy import Connection, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, literal, select, update
 
 from daemon.domain.case import (
     TRANSITIONS,
@@ -26,7 +26,7 @@ from daemon.domain.plan import Standing
 from daemon.domain.standing import Move
 from daemon.domain.workdays import WorkdayCalendar, local_day
 from daemon.errors import RefusedError
-from daemon.store import agenda, events, tally
+from daemon.store import agenda, events, notices, tally
 from daemon.store.agenda import AgendaRow
 from daemon.store.facts import case_of
 from daemon.store.tables import Instant, campaigns, cases, signatures
@@ -106,14 +106,21 @@ class Gate:
         if no != case.no and on_file(self.connection, case.campaign, str(no)):
             raise RefusedError(f"编号 {no} 已经存在")
 
-    def register(self, draft: Case, event: Event, numbering: str, since: datetime | None) -> Case:
+    def register(
+        self,
+        draft: Case,
+        event: Event,
+        numbering: str,
+        since: datetime | None,
+        move: Move = Move.LOOKED,
+    ) -> Case:
         """Put a new case on file and register it; it takes the campaign's next number unless it has one."""
         no = draft.no or next_number(self.connection, draft.campaign, numbering)
         if on_file(self.connection, draft.campaign, no):
             raise RefusedError(f"编号 {no} 已经存在")
         reported = replace(draft, no=no, state=State.REPORTED)
         case = put_new(self.connection, reported, self.ladders, since, self.now)
-        return self.pass_through(case, event, move=Move.LOOKED)
+        return self.pass_through(case, event, move=move)
 
 
 def on_file(connection: Connection, campaign: int, no: str) -> bool:
@@ -136,6 +143,10 @@ def happen(
         connection, subject_of(case), ladders, move, case.anchors, after.anchors, now, zone
     )
     connection.execute(update(cases).where(cases.c.id == case.id).values(**_values(after)))
+    if move is Move.RETURNED:
+        _look_again(connection, case)
+    if move is Move.RESTARTED:
+        _unsign(connection, case)
     today = local_day(now, zone)
     _count(connection, case, after, event.on, today)
     events.record(
@@ -209,6 +220,7 @@ def undo(connection: Connection, case: Case, by: str, note: str, now: datetime, 
     _count(connection, case, before, last.effective_on, local_day(now, zone))
     rows = agenda.of_subject(connection, subject_of(case))
     agenda.put(connection, [(row, _former(row, last.data["standings"])) for row in rows], now)
+    _look_again(connection, case)
     undoing = events.record(
         connection,
         subject_of(case),
@@ -225,14 +237,19 @@ def undo(connection: Connection, case: Case, by: str, note: str, now: datetime, 
     return before
 
 
-def _unsign(connection: Connection, case: Case, at: datetime) -> None:
-    """Take back the signature that came with an event."""
-    c = signatures.c
-    connection.execute(
-        delete(signatures).where(
-            c.subject_kind == SubjectKind.CASE, c.subject_id == case.id, c.signed_at == at
-        )
+def _look_again(connection: Connection, case: Case) -> None:
+    """Let what was dropped for a fact that is no more be judged once more."""
+    subject = subject_of(case)
+    notices.revive(
+        connection, subject, {r.ladder: r.standing for r in agenda.of_subject(connection, subject)}
     )
+
+
+def _unsign(connection: Connection, case: Case, at: datetime | None = None) -> None:
+    """Take back the signature that came with an event, or all of them: a new round asks anew."""
+    c = signatures.c
+    mine = and_(c.subject_kind == SubjectKind.CASE, c.subject_id == case.id)
+    connection.execute(delete(signatures).where(mine if at is None else and_(mine, c.signed_at == at)))
 
 
 def _former(row: AgendaRow, standings: Mapping[str, Any]) -> Standing:
@@ -247,8 +264,7 @@ def next_number(connection: Connection, campaign: int, numbering: str) -> str:
     """Take the campaign's next free case number; who comes at the same time waits for the campaign's row."""
     counter = select(campaigns.c.last_no).where(campaigns.c.id == campaign).with_for_update()
     last = connection.execute(counter).scalar() or 0
-    taken = set(connection.execute(select(cases.c.no).where(cases.c.campaign_id == campaign)).scalars())
-    while (no := numbering.format(n=last + 1)) in taken:
+    while on_file(connection, campaign, no := numbering.format(n=last + 1)):
         last += 1
     connection.execute(update(campaigns).where(campaigns.c.id == campaign).values(last_no=last + 1))
     return no

@@ -9,7 +9,7 @@ from typing import Any
 
 from daemon.domain.campaign import Campaign
 from daemon.domain.case import Case
-from daemon.domain.ladder import Ladder, Part, Role, SubjectKind
+from daemon.domain.ladder import Audience, Ladder, Part, Role, SubjectKind
 from daemon.domain.pace import Count, floor_percent
 from daemon.domain.people import Directory
 from daemon.domain.strength import Strength, strength
@@ -35,6 +35,8 @@ class Reference:
     titles: Mapping[tuple[int, str], str]
     office: tuple[str, str]
     now: datetime
+    unreached: tuple[str, ...] = ()
+    """The rungs that reached nobody, in words."""
 
 
 Line = tuple[StoredItem, Decision]
@@ -76,6 +78,7 @@ def build(notice: Notice, lines: Sequence[Line], about: Reference) -> dict[str, 
         "own_unit": any(item.own_unit for item, _ in lines),
         "acting_for": _acting_for(first, about),
         "repeat": False,
+        "overdue": list(about.unreached) if notice.audience is Audience.GROUP else [],
         "today": local_day(about.now, campaign.zone),
         "why": list(dict.fromkeys(_why(item, decision, about) for item, decision in lines))[:3],
         "items": [_item(item, decision, campaign, about) for item, decision in lines],

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, null, or_, select, update
 
 from daemon.store.tables import Instant, attempts, deliveries, items, notices
 
@@ -58,7 +58,8 @@ _POSTPONE = (
 
 def postpone(connection: Connection, until: Mapping[int, datetime], now: datetime) -> None:
     """Let deliveries that are due wait longer."""
-    connection.execute(_POSTPONE, [{"number": n, "until": at, "now": now} for n, at in until.items()])
+    if until:
+        connection.execute(_POSTPONE, [{"number": n, "until": at, "now": now} for n, at in until.items()])
 
 
 _IS_MINE = and_(_d.id == bindparam("mine"), _d.state == "sending", _d.claim == bindparam("claimed"))
@@ -133,7 +134,8 @@ def close_attempt(
 ) -> None:
     """Note how a try ended, however late; the first word stands unless it was that nobody knows."""
     values = {"delivery": delivery, "try": number, "word": outcome, "at": now}
-    values |= {"provider": provider_id, "of_provider": code, "words": message}
+    words = message.replace("\0", "") if message else message  # a provider's, and PostgreSQL takes no NUL
+    values |= {"provider": provider_id, "of_provider": code, "words": words}
     connection.execute(_CLOSE, values)
 
 
@@ -151,6 +153,12 @@ def settle_late(connection: Connection, delivery: int, number: int) -> bool:
             .values(state="sent", lease_until=None, frozen=None)
         ).rowcount
     )
+
+
+def was_sent(connection: Connection, delivery: int) -> bool:
+    """Whether any try of a delivery arrived."""
+    query = select(_a.id).where(_a.delivery_id == delivery, _a.outcome == "sent").limit(1)
+    return connection.execute(query).first() is not None
 
 
 def put_back(
@@ -189,20 +197,31 @@ _SENT = (
 )
 _SAID = (
     update(items)
-    .where(items.c.notice_id == bindparam("notice"), items.c.state == "open")
-    .values(state="said", closed_at=bindparam("at"))
+    .where(
+        items.c.notice_id == bindparam("notice"),
+        or_(
+            items.c.state == "open",
+            and_(items.c.state == "dropped", items.c.id.in_(bindparam("said", expanding=True))),
+        ),
+    )
+    .values(state="said", closed_at=bindparam("at"), reason=null())
 )
 
 
-def mark_sent(connection: Connection, notice: int, state: str, leg: str, now: datetime) -> None:
-    """A person was reached, or the office was given the task: the items are said."""
+def mark_sent(
+    connection: Connection, notice: int, state: str, leg: str, said: Sequence[int], now: datetime
+) -> None:
+    """A person was reached, or the office was given the task: the items are said.
+
+    ``said`` were in the bytes: one that fell out while they were on their way was said all the same.
+    """
     values = {"notice": notice, "to": state, "at": now, "by": leg}
     if connection.execute(_SENT, values).rowcount and state == "sent":
-        mark_said(connection, notice, now)
+        mark_said(connection, notice, now, said)
 
 
-def mark_said(connection: Connection, notice: int, now: datetime) -> None:
-    connection.execute(_SAID, {"notice": notice, "at": now})
+def mark_said(connection: Connection, notice: int, now: datetime, said: Sequence[int] = ()) -> None:
+    connection.execute(_SAID, {"notice": notice, "at": now, "said": list(said)})
 
 
 def to_hint(connection: Connection, now: datetime, stale: datetime, limit: int) -> dict[str, list[int]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Table, select
 
 from daemon.domain.campaign import Campaign
 from daemon.domain.case import AT_REST, Case, State
@@ -21,9 +22,10 @@ from daemon.store.engine import chunks
 from daemon.store.tables import campaigns, cases, subjects, units
 from daemon.store.tally import Rates
 
+log = logging.getLogger(__name__)
 FILING_OPEN = ("open", "returned")
 _CASE_COLUMNS = {"campaign": "campaign_id", "unit": "unit_id"}
-_CASE_FIELDS = [field.name for field in fields(Case)]
+_CASE_FIELDS = [each.name for each in fields(Case)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,18 @@ class Matter:
 
 @dataclass(frozen=True)
 class Known:
-    """The facts of the subjects asked for, with the rows they were made from."""
+    """The facts of the subjects asked for, with the rows they were made from.
 
-    facts: Mapping[Subject, Facts]
-    cases: Mapping[int, Case]
-    matters: Mapping[int, Matter]
+    ``unreadable`` are those whose rows make no sense, with the reason; they have no facts.
+    """
+
+    facts: dict[Subject, Facts]
+    cases: dict[int, Case]
+    matters: dict[int, Matter]
     units: Mapping[int, Unit]
     campaigns: Mapping[int, Campaign]
     rates: Rates
+    unreadable: dict[Subject, str] = field(default_factory=dict)
 
     def unit_of(self, subject: Subject) -> int | None:
         """Return the unit concerned, where there is one."""
@@ -78,22 +84,6 @@ def case_of(row: Row[Any]) -> Case:
     mapping = row._mapping
     values = {name: mapping[_CASE_COLUMNS.get(name, name)] for name in _CASE_FIELDS}
     return Case(**{**values, "state": State(values["state"])})
-
-
-def load_cases(connection: Connection, ids: Iterable[int]) -> dict[int, Case]:
-    found: dict[int, Case] = {}
-    for chunk in chunks(list(ids)):
-        query = select(cases).where(cases.c.id.in_(chunk))
-        found |= {row.id: case_of(row) for row in connection.execute(query)}
-    return found
-
-
-def load_matters(connection: Connection, ids: Iterable[int]) -> dict[int, Matter]:
-    found: dict[int, Matter] = {}
-    for chunk in chunks(list(ids)):
-        query = select(subjects).where(subjects.c.id.in_(chunk))
-        found |= {row.id: matter_of(row) for row in connection.execute(query)}
-    return found
 
 
 def matter_of(row: Row[Any]) -> Matter:
@@ -125,29 +115,56 @@ def load_campaigns(connection: Connection, known: Mapping[str, Campaign]) -> dic
 
 def load(connection: Connection, wanted: Iterable[Subject], known: Mapping[str, Campaign]) -> Known:
     """Load the facts of ``wanted``. Names as of an instant are read when they are asked for, within the
-    same connection; a subject that is not on file is left out.
+    same connection; a subject that is not on file, or no longer named by the rules, is left out.
     """
     kinds = agenda.by_kind(dict.fromkeys(wanted))
-    case_ids = kinds.pop(SubjectKind.CASE, [])
-    matter_ids = [i for ids in kinds.values() for i in ids]
-    found = Known(
-        {},
-        load_cases(connection, case_ids) if case_ids else {},
-        load_matters(connection, matter_ids) if matter_ids else {},
-        load_units(connection),
-        load_campaigns(connection, known),
-        Rates(connection),
-    )
+    case_ids = kinds.get(SubjectKind.CASE, [])
+    matter_ids = [i for kind, ids in kinds.items() if kind is not SubjectKind.CASE for i in ids]
+    found = Known({}, {}, {}, load_units(connection), load_campaigns(connection, known), Rates(connection))
+    rows = [(SubjectKind.CASE, row) for row in _rows(connection, cases, case_ids)]
+    rows += [(SubjectKind(row.kind), row) for row in _rows(connection, subjects, matter_ids)]
+    # Standings are read last: who is faster than us moves them, and what was decided before is then stale.
     standings = {kind: agenda.standings(connection, kind, ids) for kind, ids in kinds.items()}
-    standings[SubjectKind.CASE] = agenda.standings(connection, SubjectKind.CASE, case_ids) if case_ids else {}
-    facts: dict[Subject, Facts] = {}
-    for case in found.cases.values():
-        subject = Subject(SubjectKind.CASE, case.id)
-        facts[subject] = _case_facts(case, subject, found, standings[SubjectKind.CASE].get(case.id, {}))
-    for matter in found.matters.values():
-        subject = Subject(matter.kind, matter.id)
-        facts[subject] = _matter_facts(matter, subject, found, standings[matter.kind].get(matter.id, {}))
-    return Known(facts, found.cases, found.matters, found.units, found.campaigns, found.rates)
+    for kind, row in rows:
+        subject = Subject(kind, row.id)
+        try:
+            _take(found, subject, row, standings[kind].get(row.id, {}))
+        except (KeyError, TypeError, ValueError) as fault:
+            log.error("unreadable", extra={"kind": kind.value, "id": row.id, "fault": repr(fault)})
+            found.unreadable[subject] = f"{type(fault).__name__}: {fault}"
+    return found
+
+
+def _rows(connection: Connection, table: Table, ids: Sequence[int]) -> list[Row[Any]]:
+    return [
+        row for chunk in chunks(ids) for row in connection.execute(select(table).where(table.c.id.in_(chunk)))
+    ]
+
+
+def _take(found: Known, subject: Subject, row: Row[Any], standings: Mapping[str, Any]) -> None:
+    """Keep a subject's row and, where the rules in force know it, its facts."""
+    if subject.kind is SubjectKind.CASE:
+        case = found.cases[row.id] = case_of(row)
+        if case.campaign in found.campaigns:
+            found.facts[subject] = _case_facts(case, subject, found, standings)
+        return
+    matter = found.matters[row.id] = matter_of(row)
+    campaign = found.campaigns.get(matter.campaign)
+    if campaign and _is_named(matter, campaign):
+        found.facts[subject] = _matter_facts(matter, subject, found, standings)
+
+
+def _is_named(matter: Matter, campaign: Campaign) -> bool:
+    """Whether the rules still speak of it: a phase or a filing may have been struck out."""
+    match matter.kind:
+        case SubjectKind.FILING:
+            return matter.key in campaign.filings
+        case SubjectKind.PHASE:
+            return matter.key in campaign.phases
+        case SubjectKind.TARGET:
+            return any(milestone.on.isoformat() == matter.key for milestone in campaign.milestones)
+        case _:
+            return True
 
 
 def _case_facts(case: Case, subject: Subject, known: Known, standings: Mapping[str, Any]) -> Facts:

@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     ColumnElement,
     Connection,
@@ -46,16 +45,15 @@ class Line:
     examples: tuple[str, ...] = ()
 
 
-def last_note(connection: Connection, campaign: int) -> datetime | None:
-    found: datetime | None = connection.execute(
-        select(func.max(notices.c.moment)).where(notices.c.kind == "note", notices.c.campaign_id == campaign)
-    ).scalar()
+def last_note(connection: Connection) -> datetime | None:
+    query = select(func.max(notices.c.moment)).where(notices.c.kind == "note")
+    found: datetime | None = connection.execute(query).scalar()
     return found
 
 
-def lines(connection: Connection, campaign: int, since: datetime | None, until: datetime) -> list[Line]:
-    """Return what came up after ``since`` up to ``until``, a line a kind; approvals as long as they wait."""
-    bounds = {"campaign": campaign, "since": since or EARLY, "until": until}
+def lines(connection: Connection, since: datetime | None, until: datetime) -> list[Line]:
+    """Return what came up since ``since`` and before ``until``, by kind; approvals as long as they wait."""
+    bounds = {"since": since or EARLY, "until": until}
     found: dict[LineKind, list[tuple[datetime, str]]] = {}
     for kind, at, name in connection.execute(_TROUBLE, bounds):
         found.setdefault(LineKind(kind), []).append((at, name))
@@ -67,7 +65,6 @@ def _line(kind: LineKind, seen: list[tuple[datetime, str]]) -> Line:
     return Line(kind, len(seen), seen[0][0], examples)
 
 
-_MINE: ColumnElement[Any] = bindparam("campaign", type_=BigInteger())
 _SINCE, _UNTIL = bindparam("since", type_=Instant()), bindparam("until", type_=Instant())
 _d, _i, _n, _u = decisions.c, items.c, notices.c, unaddressed.c
 
@@ -76,7 +73,7 @@ def _gaps() -> Select[Any]:
     return (
         select(literal(LineKind.UNADDRESSED.value), _u.since.label("at"), _d.rung)
         .join_from(unaddressed, decisions, _u.decision_id == _d.id)
-        .where(_u.resolved_at.is_(None), _d.campaign_id == _MINE, _u.since > _SINCE, _u.since <= _UNTIL)
+        .where(_u.resolved_at.is_(None), _u.since >= _SINCE, _u.since < _UNTIL)
     )
 
 
@@ -84,16 +81,15 @@ def _notices(kind: LineKind, at: Column[Any], since: ColumnElement[Any]) -> Sele
     return (
         select(literal(kind.value), at.label("at"), persons.c.name)
         .join_from(notices, persons, _n.person_id == persons.c.id)
-        .where(_n.state == kind.value, _n.campaign_id == _MINE, at > since, at <= _UNTIL)
+        .where(_n.state == kind.value, at >= since, at < _UNTIL)
     )
 
 
 def _lapsed_decisions() -> Select[Any]:
     return select(literal(LineKind.LAPSED.value), _d.decided_at.label("at"), _d.rung).where(
         _d.outcome == Outcome.LAPSED,
-        _d.campaign_id == _MINE,
-        _d.decided_at > _SINCE,
-        _d.decided_at <= _UNTIL,
+        _d.decided_at >= _SINCE,
+        _d.decided_at < _UNTIL,
     )
 
 
@@ -104,9 +100,8 @@ def _lapsed_items() -> Select[Any]:
         .where(
             _i.state == "dropped",
             _i.reason["code"].as_string().in_([code.value for code in _LAPSES]),
-            _d.campaign_id == _MINE,
-            _i.closed_at > _SINCE,
-            _i.closed_at <= _UNTIL,
+            _i.closed_at >= _SINCE,
+            _i.closed_at < _UNTIL,
         )
     )
 
@@ -115,7 +110,7 @@ _TROUBLE = union_all(
     _gaps(),
     _notices(LineKind.MANUAL, _n.sent_at, _SINCE),
     _notices(LineKind.WAITING, _n.created_at, literal(EARLY, Instant())),
-    _notices(LineKind.FAILED, _n.created_at, _SINCE),
+    _notices(LineKind.FAILED, _n.ended_at, _SINCE),
     _lapsed_decisions(),
     _lapsed_items(),
 )

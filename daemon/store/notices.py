@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from daemon.domain.ladder import Act, Audience, Part, Role, Subject, SubjectKind
 from daemon.domain.people import Recipient
-from daemon.domain.plan import Reason
+from daemon.domain.plan import Reason, ReasonCode, Standing
 from daemon.store.engine import chunks
 from daemon.store.tables import decisions, deliveries, items, notices, signatures, unaddressed
 
@@ -138,26 +140,26 @@ def reason_json(reason: Reason) -> dict[str, Any]:
 
 def put_items(connection: Connection, new: Sequence[NewItem], now: datetime) -> dict[tuple[int, int], int]:
     """Store items and return their numbers by (decision, person)."""
-    rows = [
-        {
-            "decision_id": n.decision,
-            "person_id": n.recipient.person,
-            "role": n.recipient.role,
-            "unit_id": n.recipient.unit,
-            "part": n.part,
-            "line": n.line,
-            "own_unit": n.recipient.own_unit,
-            "acting_for": n.recipient.acting_for,
-            "state": "dropped" if n.reason else "open",
-            "reason": reason_json(n.reason) if n.reason else None,
-            "opened_at": now,
-            "closed_at": now if n.reason else None,
-        }
-        for n in new
-    ]
-    if rows:
-        connection.execute(insert(items), rows)
-    return item_ids(connection, [n.decision for n in new])
+    if new:
+        connection.execute(insert(items), [_item_row(each, now) for each in new])
+    return item_ids(connection, [each.decision for each in new])
+
+
+def _item_row(new: NewItem, now: datetime) -> dict[str, Any]:
+    return {
+        "decision_id": new.decision,
+        "person_id": new.recipient.person,
+        "role": new.recipient.role,
+        "unit_id": new.recipient.unit,
+        "part": new.part,
+        "line": new.line,
+        "own_unit": new.recipient.own_unit,
+        "acting_for": new.recipient.acting_for,
+        "state": "dropped" if new.reason else "open",
+        "reason": reason_json(new.reason) if new.reason else None,
+        "opened_at": now,
+        "closed_at": now if new.reason else None,
+    }
 
 
 def item_ids(connection: Connection, decision_ids: Sequence[int]) -> dict[tuple[int, int], int]:
@@ -239,27 +241,28 @@ def open_legs(connection: Connection, legs: Iterable[tuple[int, int, Mapping[str
         connection.execute(insert(deliveries), rows)
 
 
-def put_unaddressed(connection: Connection, gaps: Iterable[tuple[int, Part, int]], now: datetime) -> None:
-    """Note the lines that reached nobody: (decision, part, line). They are tried again at every release."""
-    known = {
-        (row.decision_id, row.part, row.line)
-        for row in connection.execute(select(unaddressed).where(unaddressed.c.resolved_at.is_(None)))
-    }
-    rows = [
-        {"decision_id": decision, "part": part, "line": line, "since": now}
-        for decision, part, line in gaps
-        if (decision, part, line) not in known
-    ]
-    if rows:
-        connection.execute(insert(unaddressed), rows)
+Gap = tuple[int, Part, int]
+"""A line that reached nobody: decision, part, line."""
 
 
-def open_gaps(connection: Connection) -> list[tuple[int, Part, int]]:
+def put_unaddressed(connection: Connection, gaps: Iterable[Gap], now: datetime) -> None:
+    """Note the lines that reached nobody. They are tried again at every release."""
+    u = unaddressed.c
+    for decision, part, line in dict.fromkeys(gaps):
+        mine = and_(u.decision_id == decision, u.part == part, u.line == line)
+        again = update(unaddressed).where(mine, u.resolved_at.is_not(None))
+        if not connection.execute(again.values(since=now, resolved_at=None)).rowcount:
+            values = {"decision_id": decision, "part": part, "line": line, "since": now}
+            with suppress(IntegrityError), connection.begin_nested():  # known already
+                connection.execute(insert(unaddressed).values(values))
+
+
+def open_gaps(connection: Connection) -> list[Gap]:
     query = select(unaddressed).where(unaddressed.c.resolved_at.is_(None)).order_by(unaddressed.c.since)
     return [(row.decision_id, Part(row.part), row.line) for row in connection.execute(query)]
 
 
-def close_gap(connection: Connection, gap: tuple[int, Part, int], now: datetime) -> None:
+def close_gap(connection: Connection, gap: Gap, now: datetime) -> None:
     decision, part, line = gap
     c = unaddressed.c
     connection.execute(
@@ -290,6 +293,7 @@ class Rival:
     item: int
     subject: Subject
     ladder: str
+    anchor_version: int
     person: int
     part: Part
     decision: int
@@ -308,6 +312,7 @@ def rivals(connection: Connection, subjects: Iterable[Subject], persons: Iterabl
             c.subject_kind,
             c.subject_id,
             c.ladder,
+            c.anchor_version,
             _i.person_id,
             _i.part,
             c.id.label("decision"),
@@ -323,8 +328,8 @@ def rivals(connection: Connection, subjects: Iterable[Subject], persons: Iterabl
         )
     )
     found = [
-        Rival(i, Subject(SubjectKind(kind), sid), ladder, person, Part(part), decision, rung, key, at)
-        for i, kind, sid, ladder, person, part, decision, rung, key, at in connection.execute(query)
+        Rival(i, Subject(SubjectKind(kind), sid), ladder, anchored, person, Part(part), *rest)
+        for i, kind, sid, ladder, anchored, person, part, *rest in connection.execute(query)
     ]
     return [rival for rival in found if rival.subject in wanted]
 
@@ -349,8 +354,32 @@ def signed(connection: Connection, subjects: Iterable[Subject]) -> set[tuple[Sub
     return {(subject, person) for subject, person in found if subject in wanted}
 
 
-def drop_items(connection: Connection, dropped: Sequence[tuple[int, Reason]], now: datetime) -> None:
-    """Drop items with their reason, and look again at those that had given way to them."""
+def put_heirs(connection: Connection, heirs: Sequence[NewItem], now: datetime) -> None:
+    """Open items for those who hold a seat now.
+
+    Who held it before, too, is told after all; who has been told, or will be, by another line, is not told
+    again.
+    """
+    for heir in heirs:
+        decision, person = heir.decision, heir.recipient.person
+        left = _i.reason["code"].as_string() == ReasonCode.NOT_HOLDER.value
+        again = update(items).where(
+            _i.decision_id == decision, _i.person_id == person, _i.state == "dropped", left
+        )
+        values = _item_row(heir, now) | {"notice_id": None}
+        if not connection.execute(again.values(values)).rowcount:
+            with suppress(IntegrityError), connection.begin_nested():  # told already, or about to be
+                connection.execute(insert(items).values(values))
+
+
+def drop_items(
+    connection: Connection, dropped: Sequence[tuple[int, Reason]], now: datetime
+) -> frozenset[int]:
+    """Drop items with their reason, and look again at those that had given way to them.
+
+    Return those that were open until now: what another worker dropped is his.
+    """
+    mine: set[int] = set()
     for number, reason in dropped:
         changed = connection.execute(
             update(items)
@@ -358,15 +387,59 @@ def drop_items(connection: Connection, dropped: Sequence[tuple[int, Reason]], no
             .values(state="dropped", reason=reason_json(reason), closed_at=now)
         )
         if changed.rowcount:
+            mine.add(number)
             connection.execute(
                 update(items)
                 .where(_i.superseded_by == number, _i.state == "superseded")
                 .values(state="open", superseded_by=None, closed_at=None, notice_id=None)
             )
+    return frozenset(mine)
+
+
+_TAKEN_BACK = (ReasonCode.CONDITION, ReasonCode.ANCHOR_MOVED)
+
+
+def revive(connection: Connection, subject: Subject, standings: Mapping[str, Standing]) -> int:
+    """Look again at what was dropped for a fact that has been taken back; return how many items.
+
+    An occurrence is settled once. What fell out of it only because of a fact that did not hold (a case
+    submitted by mistake, or returned the same day) would otherwise never be said.
+    """
+    d = decisions.c
+    query = (
+        select(_i.id, d.ladder, d.anchor_version, d.instant)
+        .join_from(items, decisions, _i.decision_id == d.id)
+        .where(
+            d.subject_kind == subject.kind,
+            d.subject_id == subject.id,
+            _i.state == "dropped",
+            _i.reason["code"].as_string().in_([code.value for code in _TAKEN_BACK]),
+        )
+    )
+    again = [
+        number
+        for number, ladder, version, instant in connection.execute(query)
+        if (at := standings.get(ladder))
+        and at.anchor_version == version
+        and (at.since is None or instant >= at.since)
+    ]
+    if again:
+        values = {"state": "open", "reason": None, "closed_at": None, "notice_id": None}
+        connection.execute(update(items).where(_i.id.in_(again)).values(values))
+    return len(again)
 
 
 def close(connection: Connection, notice: int, state: str, **values: Any) -> None:
     connection.execute(update(notices).where(_n.id == notice).values(state=state, **values))
+
+
+def end(connection: Connection, notice: int, state: str, reason: Mapping[str, Any], now: datetime) -> None:
+    """End a notice that reaches nobody (dropped, failed), unless it has been handed over."""
+    connection.execute(
+        update(notices)
+        .where(_n.id == notice, _n.state == "ready")
+        .values(state=state, reason=dict(reason), ended_at=now)
+    )
 
 
 def waiting(connection: Connection) -> list[int]:

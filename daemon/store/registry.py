@@ -69,15 +69,17 @@ def store(
     for unit in unit_rows:
         _store_unit(connection, unit, count)
     by_name = units_by_name(connection)
-    by_person = {person.name: _store_person(connection, person, count) for person in person_rows}
+    leaders: dict[str, tuple[int, PersonLike]] = {}
     for person in person_rows:
-        if person.role is not None and person.role is not Role.UNIT_CITY_LEADER:
+        number = _store_person(connection, person, count)
+        if person.role is Role.UNIT_CITY_LEADER:
+            leaders[person.name] = (number, person)
+        elif person.role is not None:
             seat = by_name.get(person.unit) if person.role.value.startswith("unit.") else None
-            _store_post(connection, by_person[person.name], person.role, seat, person, count)
-    leaders = {p.name: p for p in person_rows if p.role is Role.UNIT_CITY_LEADER}
+            _store_post(connection, number, person.role, seat, person, count)
     for unit in unit_rows:
-        if leader := leaders.get(unit.city_leader):
-            number = by_person[leader.name]
+        if unit.city_leader in leaders:
+            number, leader = leaders[unit.city_leader]
             _store_post(connection, number, Role.UNIT_CITY_LEADER, by_name[unit.name], leader, count)
 
 

@@ -13,6 +13,7 @@ from daemon.domain.campaign import Campaign
 from daemon.domain.ladder import Ladder, Subject, SubjectKind
 from daemon.domain.standing import Move
 from daemon.domain.workdays import local_day, midnight
+from daemon.errors import RefusedError
 from daemon.store import agenda, events, people
 from daemon.store.facts import Matter, matter_of
 from daemon.store.tables import agenda as agenda_table
@@ -157,6 +158,18 @@ def of_campaign(connection: Connection, campaign: int, kind: SubjectKind | None 
     return [matter_of(row) for row in connection.execute(query.order_by(subjects.c.id))]
 
 
+def filing(connection: Connection, campaign: int, key: str, unit: int) -> Matter | None:
+    """Return a unit's filing; nobody else can change it until the transaction ends."""
+    query = select(subjects).where(
+        subjects.c.kind == SubjectKind.FILING,
+        subjects.c.campaign_id == campaign,
+        subjects.c.key == key,
+        subjects.c.unit_id == unit,
+    )
+    row = connection.execute(query.with_for_update()).first()
+    return matter_of(row) if row else None
+
+
 def all_of(connection: Connection, kind: SubjectKind) -> list[Matter]:
     query = select(subjects).where(subjects.c.kind == kind).order_by(subjects.c.due_on, subjects.c.id)
     return [matter_of(row) for row in connection.execute(query)]
@@ -183,6 +196,8 @@ def change_filing(
         "submitted": values.get("submitted_on", matter.submitted_on),
         "returned": values.get("returned_on", matter.returned_on),
     }
+    same = (subjects.c.id == matter.id, subjects.c.state == matter.state)
+    if not connection.execute(update(subjects).where(*same).values(**values)).rowcount:
+        raise RefusedError("这项报送刚刚被别人改动，请重新查看后再办")
     agenda.move(connection, subject, ladders, move, before, after, now, campaign.zone)
-    connection.execute(update(subjects).where(subjects.c.id == matter.id).values(**values))
     events.record(connection, subject, kind, on, now, by=by, note=note, data={"was": matter.state})

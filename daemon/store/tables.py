@@ -289,6 +289,7 @@ notices = Table(
     Column("created_at", Instant, nullable=False),
     Column("sent_at", Instant),
     Column("sent_leg", String),
+    Column("ended_at", Instant),
     Column("reason", JSON),
     Column("approval", String),
     Column("approved_at", Instant),

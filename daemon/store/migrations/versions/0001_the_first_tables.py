@@ -204,6 +204,7 @@ def upgrade() -> None:
     sa.Column('created_at', daemon.store.tables.Instant(), nullable=False),
     sa.Column('sent_at', daemon.store.tables.Instant(), nullable=True),
     sa.Column('sent_leg', sa.String(), nullable=True),
+    sa.Column('ended_at', daemon.store.tables.Instant(), nullable=True),
     sa.Column('reason', sa.JSON(), nullable=True),
     sa.Column('approval', sa.String(), nullable=True),
     sa.Column('approved_at', daemon.store.tables.Instant(), nullable=True),
