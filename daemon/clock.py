@@ -18,7 +18,7 @@ _ENV = "DUBAN_CLOCK"
 def now() -> datetime:
     """Return office time, aware, in UTC."""
     path = os.environ.get(_ENV)
-    return datetime.fromisoformat(Path(path).read_text(encoding="ascii")) if path else wall()
+    return datetime.fromisoformat(Path(path).read_text(encoding="ascii").strip()) if path else wall()
 
 
 def wall() -> datetime:

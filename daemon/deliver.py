@@ -264,6 +264,18 @@ class Deliverer:
                 _Recorder(connection, rule_set, now).next_leg_if_failed(claimed, why)
 
 
+def draft(engine: Engine, rule_set: RuleSet, notice: int, now: datetime) -> str:
+    """Return what a notice would say by e-mail if it left now: what an approver reads before he signs."""
+    unsent = Claimed(0, notice, 0, "email", 0, 0, 0, None)
+    with reading(engine) as connection:
+        look = _Look(connection, rule_set, [unsent], now)
+        verdict = look.judge(unsent)
+    if not verdict.lines:
+        return ""
+    content = look.render(verdict, Renderer(rule_set.templates))
+    return f"{content['subject']}\n\n{content['text']}"
+
+
 def call_seconds(rule_set: RuleSet, channel: str) -> float:
     """Return the total deadline of one call on a channel."""
     settings = rule_set.channels.get(channel)

@@ -169,6 +169,11 @@ class _Ledger:
         }
         if draft.unit != case.unit:
             raise RefusedError(f"{case.no} 的责任单位与已登记的不同；请用 duban case reassign 转办")
+        if "enterprise" in changes:
+            raise RefusedError(
+                f"{case.no} 已登记为“{case.enterprise}”，这里是“{draft.enterprise}”；"
+                "是另一个问题请换编号，是同一企业更名请先用 duban case correct 更正"
+            )
         if changes:
             event = Event(EventKind.CORRECTED, self.today, self.by, changes=changes)
             self.on_file[case.no] = self.gate.pass_through(case, event)

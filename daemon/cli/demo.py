@@ -74,11 +74,12 @@ def _show(told: Mapping[str, Any]) -> None:
     if rates:
         table(("考核日", "问题总数", "已销号", "整改率", "目标", "还差", "结果"), rates)
     answer("", f"二、发出通知 {told['notices']} 件，其中 {told['manual']} 件无电子渠道，转办公室电话告知")
+    answer("（一件通知可以同时走两个渠道）")
     table(
         ("渠道", "发出", "收件箱收到"),
         [(CHANNELS[c], told["by_channel"][c], told["inbox"][c]) for c in CHANNELS],
     )
-    table(("措施", "件数"), _acts(told["by_act"]))
+    table(("措施", "件数"), _acts(told["by_act"], told["notices"]))
     answer("", f"三、报领导小组 {told['to_leading_group']} 件（提级和专报，每周一批）")
     answer("", "四、进度靠后的单位")
     table(
@@ -88,7 +89,8 @@ def _show(told: Mapping[str, Any]) -> None:
     answer("", f"收件箱：{told['inbox_page']}（用浏览器打开，按人员和渠道查看每一条）")
 
 
-def _acts(by_act: Mapping[str, int]) -> Sequence[tuple[str, int]]:
+def _acts(by_act: Mapping[str, int], notices: int) -> Sequence[tuple[str, int]]:
     from daemon.domain.ladder import Act
 
-    return [(act.label, by_act[act.value]) for act in Act if act.value in by_act]
+    rows = [(act.label, by_act[act.value]) for act in Act if act.value in by_act]
+    return [*rows, ("办公室晨报", notices - sum(by_act.values()))]

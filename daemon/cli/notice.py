@@ -111,11 +111,17 @@ def _line_json(line: NoticeLine, zone: tzinfo) -> dict[str, Any]:
 @app.command()
 def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     """一条通知：说了什么，经哪个渠道，每一次发送，涉及哪些事项。"""
+    from dataclasses import replace
+
     from daemon.cli.notice_views import NoticeSheet
+    from daemon.deliver import draft
     from daemon.store.engine import reading
 
     with Context.open(config) as context, reading(context.engine) as connection:
         sheet = NoticeSheet.load(connection, number, context.rules(), context.now)
+        if sheet.notice.state == "waiting":
+            text = draft(context.engine, context.rules(), number, context.now)
+            sheet = replace(sheet, draft=text)
     if as_json:
         emit(sheet.json())
     else:

@@ -17,7 +17,7 @@ from daemon.config.compiled import RuleSet, compile_rules
 from daemon.config.source import RuleSource
 from daemon.domain import explain
 from daemon.domain.ladder import Addressee, Part, Rung, SubjectKind
-from daemon.domain.legs import leg_name
+from daemon.domain.legs import MANUAL, leg_name
 from daemon.domain.plan import Reason, ReasonCode
 from daemon.domain.why import say_day, say_reason
 from daemon.errors import DubanError, NotFoundError
@@ -41,6 +41,8 @@ class NoticeSheet:
     persons: Mapping[int, Person]
     rule_sets: Mapping[str, RuleSet]
     now: datetime
+    draft: str = ""
+    """What a notice that waits for approval will say."""
 
     @classmethod
     def load(cls, connection: Connection, number: int, active: RuleSet, now: datetime) -> NoticeSheet:
@@ -157,6 +159,9 @@ class NoticeSheet:
                 dropped = each.state == "dropped"
                 yield f"{name}：{'没有再发' if dropped else f'定于 {local(each.next_attempt_at, self.zone)}'}"
                 continue
+            if each.channel == MANUAL and each.outcome == "sent":
+                yield f"{name}：{local(each.opened_at, self.zone)} 已转办公室，{self._by_hand()}"
+                continue
             detail = " ".join(filter(None, (each.code, mask_phones(each.message))))
             again = "（重发，已注明）" if each.repeat else ""
             yield (
@@ -164,12 +169,22 @@ class NoticeSheet:
                 f"{OUTCOMES.get(each.outcome, each.outcome)}{f'（{detail}）' if detail else ''}"
             )
 
+    def _by_hand(self) -> str:
+        return "已由办公室告知本人" if self.notice.state == "done" else "等待电话或书面告知本人"
+
     # as a whole
 
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Yield what a person read, by channel, phones masked; of a draft, what he will read."""
+        last = {each.channel: each.said for each in self.tries if each.said}
+        for channel, said in last.items():
+            yield CHANNELS.get(channel, channel), mask_phones(said)
+        if not last and self.draft:
+            yield "待审签的文稿", mask_phones(self.draft)
+
     def text(self) -> str:
-        """Return what a person read, phones masked."""
-        said = [t.said for t in self.tries if t.said]
-        return mask_phones(said[-1]) if said else ""
+        """Return the fullest of what a person read."""
+        return max((said for _, said in self.texts()), key=len, default="")
 
     def person(self) -> str:
         return self.persons[self.notice.person].name
@@ -183,7 +198,7 @@ class NoticeSheet:
                 ("措施", say_act(notice.kind, notice.act.value if notice.act else None)),
                 ("状态", NOTICE_STATES.get(notice.state, notice.state)),
                 ("批次时间", local(notice.moment, self.zone)),
-                ("发出时间", local(notice.sent_at, self.zone)),
+                ("转办时间" if notice.state == "manual" else "发出时间", local(notice.sent_at, self.zone)),
                 ("渠道", say_channels(notice.sent_leg)),
                 ("审签", notice.approved_by or ("等待审签" if notice.state == "waiting" else None)),
             ]
@@ -191,8 +206,8 @@ class NoticeSheet:
         self._print_items()
         if ways := list(self.ways()):
             answer("", "发送经过", *(f"  {way}" for way in ways))
-        if text := self.text():
-            answer("", "内容", *(f"  {line}" for line in text.splitlines()))
+        for title, text in self.texts():
+            answer("", f"内容（{title}）", *(f"  {line}" for line in text.splitlines()))
 
     def _print_items(self) -> None:
         rows = []

@@ -134,7 +134,7 @@ class _Page:
             )
             for (at, person, act, approval), same in grouped.items()
         ]
-        answer("", f"今天还要发出 {len(self.messages)} 项" if rows else "今天没有新的通知")
+        answer("", f"今天还要发出 {len(self.messages)} 项" if rows else "今天没有待发的通知")
         if rows:
             table(("时间", "收件人", "单位", "措施", "项数", "事项"), rows)
 

@@ -226,7 +226,7 @@ def _private(folder: Path) -> None:
     folder.mkdir(exist_ok=True, mode=0o700)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise RefusedError(f"{folder} belongs to someone else")
+        raise RefusedError(f"{folder} 属于别的用户；请核对权限")
     folder.chmod(0o700)
 
 
@@ -235,7 +235,9 @@ def _own(path: Path) -> int:
     if _locked(descriptor):
         return descriptor
     os.close(descriptor)
-    raise RefusedError(f"another duban uses {path.parent.parent}")
+    raise RefusedError(
+        f"已有一个 duban 在使用 {path.parent.parent}；请先停掉它，或用 DUBAN_STATE 指定另一个文件夹"
+    )
 
 
 def _outlive(path: Path) -> int:

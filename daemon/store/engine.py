@@ -26,7 +26,7 @@ def open_engine(url: str, *, durable: bool = True) -> Engine:
             parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, json_serializer=to_json
         )
     if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = create_engine(parsed, json_serializer=to_json)
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin_immediate)

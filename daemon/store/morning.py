@@ -12,7 +12,9 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    String,
     bindparam,
+    cast,
     func,
     literal,
     select,
@@ -79,7 +81,7 @@ def _gaps() -> Select[Any]:
 
 def _notices(kind: LineKind, at: Column[Any], since: ColumnElement[Any]) -> Select[Any]:
     return (
-        select(literal(kind.value), at.label("at"), persons.c.name)
+        select(literal(kind.value), at.label("at"), cast(_n.id, String) + "号" + persons.c.name)
         .join_from(notices, persons, _n.person_id == persons.c.id)
         .where(_n.state == kind.value, at >= since, at < _UNTIL)
     )

@@ -104,4 +104,5 @@ def _worst(connection: Connection, campaigns: Mapping[str, Campaign], most: int 
     return [
         {"unit": name, "first_rate": floor_percent(then), "total": count.total, "open": count.open}
         for _, name, then, count in sorted(found, key=lambda each: (-each[3].open, each[0], each[1]))[:most]
+        if count.open
     ]
