@@ -1,0 +1,111 @@
+"""Gaps, tasks by hand, failures, lapses and waiting approvals are lines of one morning note to the office."""
+
+from __future__ import annotations
+
+from daemon.errors import DeliveryError
+from tests.integration.office import DUE, Office
+from tests.integration.pipeline.test_people import vacate
+
+LETTER = """
+  case-due:
+    about: case
+    from: due
+    rungs:
+      letter: {at: -3 workdays, act: supervision_letter, to: [unit.head, unit.deputy]}
+"""
+
+
+def lines(office: Office) -> list[list[str]]:
+    """Return what each note said, oldest first, like ``unaddressed 2``."""
+    notes = [row for row in office.notice_rows() if row.kind == "note"]
+    return [[f"{line['kind']} {line['count']}" for line in row.reason["lines"]] for row in notes]
+
+
+def ready(office: Office, ladders: str = DUE) -> Office:
+    """One case of which something is said on Tuesday 2018-08-28."""
+    office.obey(ladders)
+    office.case("A-1", due="2018-08-31")
+    office.scan()
+    return office
+
+
+def test_a_quiet_day_has_no_note(office: Office) -> None:
+    ready(office).run("2018-08-30 12:00")
+    assert lines(office) == []
+
+
+def test_a_gap_is_told_once(office: Office) -> None:
+    ready(office)
+    vacate(office, "联络员")
+    office.run("2018-08-31 12:00")
+    assert lines(office) == [["unaddressed 1"]]
+    assert office.news() == ["冯值班 wecom: note"]
+
+
+def test_a_task_by_hand_is_told_once(office: Office) -> None:
+    ready(office)
+    office.change("UPDATE persons SET phone = NULL, email = NULL, wecom = NULL WHERE name = '孙联络'")
+    office.run("2018-08-31 12:00")
+    assert office.notices()[0] == "孙联络 manual manual"
+    assert lines(office) == [["manual 1"]]
+
+
+def test_a_lapse_is_told_once(office: Office) -> None:
+    ready(office).run("2018-08-27 23:00")
+    office.run("2018-08-27 23:30").tick("2018-09-01 10:00")  # the service was away over the deadline
+    office.run("2018-09-04 12:00")
+    assert "A-1 remind lapsed" in office.decided()
+    assert lines(office) == [["lapsed 1"]]
+
+
+def test_approvals_are_told_every_working_morning_as_long_as_they_wait(office: Office) -> None:
+    ready(office, LETTER).run("2018-08-31 12:00")
+    assert lines(office) == [["waiting 2"]] * 3
+
+
+def test_a_failure_is_told_once_whenever_it_comes(office: Office) -> None:
+    """The notice was made before a note was written, and fails after it."""
+    ready(office)
+    office.case("A-2", due="2018-08-30")
+    vacate(office, "主要领导")
+    office.wire.answers("manual", DeliveryError("没有人接手", permanent=True))
+    office.change("UPDATE persons SET phone = NULL, email = NULL, wecom = NULL WHERE name = '孙联络'")
+    office.run("2018-08-31 12:00")
+    assert sum("failed 1" in told for told in lines(office)) == 1
+
+
+def test_what_comes_up_at_the_hour_of_a_note_is_told_in_the_next(office: Office) -> None:
+    ready(office)
+    vacate(office, "联络员")
+    office.run("2018-08-28 12:00")
+    office.case("A-2", due="2018-09-03")  # its gap comes up at 2018-08-29 09:10, when A-1's is told
+    office.run("2018-08-31 12:00")
+    assert lines(office) == [["unaddressed 1"], ["unaddressed 1"]]
+
+
+def test_the_director_is_told_where_nobody_is_on_duty(office: Office) -> None:
+    ready(office)
+    vacate(office, "联络员", "值班员")
+    office.run("2018-08-31 12:00")
+    assert office.news() == ["王主任 wecom: note"]
+
+
+def test_a_note_waits_until_somebody_of_the_office_can_be_told(office: Office) -> None:
+    ready(office)
+    vacate(office, "联络员", "值班员", "主任")
+    office.run("2018-08-30 12:00")
+    assert office.sent() == []
+    office.hire("领导小组办公室", "值班员", "何值班")
+    office.run("2018-08-31 12:00")
+    assert office.news() == ["何值班 wecom: note"]
+
+
+def test_no_note_on_a_day_off(office: Office) -> None:
+    """Sunday 2018-09-30 was worked, 10-01 to 10-07 were days off."""
+    office.obey(DUE.replace("-3 workdays", "-1 workday"))
+    office.case("A-1", due="2018-10-08")
+    vacate(office, "联络员")
+    office.run("2018-09-30 12:00")
+    assert "A-1 remind said" in office.decided()
+    office.run("2018-10-08 12:00")
+    assert [row.moment for row in office.notice_rows()] == [office.at("2018-10-08 09:10").now]

@@ -1,0 +1,298 @@
+"""Many workers, on databases that come and go: one attempt at a time, and no outcome is lost."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import OperationalError
+
+from daemon import clock
+from daemon.deliver import Deliverer
+from daemon.errors import DeliveryError, UnknownOutcomeError
+from daemon.store import tables
+from daemon.sweep import sweep
+from tests.integration.office import DUE, Office
+
+GONE = DeliveryError("这个号码不存在", permanent=True)
+JOINED = (
+    "ladders.yaml",
+    "reminder:           {legs: [wecom, sms+email]}",
+    "reminder: {legs: [sms+email, wecom]}",
+)
+
+
+def released(office: Office, *changes: tuple[str, str, str], cases: int = 1) -> Office:
+    """Reminders, ready to be sent at 2018-08-28 09:10."""
+    office.obey(DUE, *changes)
+    for n in range(cases):
+        office.case(f"A-{n}", due="2018-08-31")
+    office.scan()
+    return office.prepare("2018-08-28 09:10")
+
+
+def at_once(*acts: Callable[[], object]) -> list[object]:
+    """Do things in threads of their own, begun together."""
+    together = threading.Barrier(len(acts))
+
+    def one(act: Callable[[], object]) -> object:
+        together.wait(10)
+        return act()
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return [each.result(60) for each in [pool.submit(one, act) for act in acts]]
+
+
+class TestClaims:
+    def test_of_many_workers_one_makes_the_attempt(self, office: Office) -> None:
+        released(office)
+        ids = office.ready("wecom")
+        handed = at_once(*[lambda: office.deliver_on("wecom", ids)] * 8)
+        assert sorted(handed) == [0] * 7 + [1]  # type: ignore[type-var]
+        assert office.attempts() == ["wecom 1 sent"]
+        assert len(office.wire.tried) == 1
+
+    def test_a_second_hint_finds_nothing_to_do(self, office: Office) -> None:
+        released(office)
+        ids = office.ready("wecom")
+        assert [office.deliver_on("wecom", ids) for _ in range(3)] == [1, 0, 0]
+
+    def test_a_hint_that_comes_too_early_does_nothing(self, office: Office) -> None:
+        released(office)
+        ids = office.ready("wecom")
+        office.change("UPDATE deliveries SET next_attempt_at = next_attempt_at + 60000000")
+        assert office.deliver_on("wecom", ids) == 0
+        assert office.deliveries() == ["wecom ready"]
+
+    def test_a_hint_for_another_channel_does_nothing(self, office: Office) -> None:
+        released(office)
+        assert office.deliver_on("sms", office.ready("wecom")) == 0
+        assert office.deliveries() == ["wecom ready"]
+
+    def test_both_channels_of_a_leg_fail_at_once_and_the_next_is_opened_once(self, office: Office) -> None:
+        released(office, JOINED)
+        both = threading.Barrier(2)
+
+        def fails(_message: object) -> None:
+            both.wait(10)
+            raise GONE
+
+        office.wire.answers("sms", fails)
+        office.wire.answers("email", fails)
+        at_once(lambda: office.deliver_on("sms"), lambda: office.deliver_on("email"))
+        assert sorted(office.deliveries()) == ["email failed", "sms failed", "wecom ready"]
+        office.tick()
+        assert office.sent() == ["孙联络 wecom: A-0 remind"]
+
+    def test_both_channels_find_the_holder_changed_and_the_heir_is_told_once(self, office: Office) -> None:
+        released(office, JOINED)
+        office.leave("孙联络", "2018-08-27")
+        office.hire("明城镇", "联络员", "何联络")
+        at_once(lambda: office.deliver_on("sms"), lambda: office.deliver_on("email"))
+        office.tick()
+        assert office.news() == ["何联络 email: A-0 remind", "何联络 sms: A-0 remind"]
+
+
+class TestLeases:
+    def test_who_lost_the_lease_before_sending_sends_nothing(self, office: Office) -> None:
+        """The first letter of a batch takes so long that the second is another worker's by then."""
+        office.obey()
+        for no, unit in (("A-1", "明城镇"), ("B-1", "经济开发区")):
+            office.case(no, unit, due="2018-08-31")
+        office.prepare("2018-08-28 09:10")
+        mine = office.ready("wecom")
+        other = Deliverer(office.engine, office.rules, office.wire.channels)
+
+        def sleeps(_message: object) -> None:
+            office.wall_time_passes()
+            sweep(office.engine, office.now)
+            other.deliver("wecom", [mine[1]], office.now)
+
+        office.wire.answers("wecom", sleeps)
+        office.deliver_on("wecom", mine)
+        assert office.news() == ["周联络 wecom: B-1 remind", "孙联络 wecom: A-1 remind"]
+        assert office.attempts().count("wecom 1 sent") == 2
+
+    def test_who_sleeps_between_noting_and_sending_sends_nothing(
+        self, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        released(office)
+        readings = itertools.count(100.0, 11.0)  # a call may take 10 seconds
+        monkeypatch.setattr(clock, "monotonic", lambda: next(readings))
+        office.deliver_on("wecom")
+        assert office.tried() == []
+        assert office.attempts() == ["wecom 1 failed"]
+        monkeypatch.undo()
+        office.later(minutes=1).deliver()
+        assert office.sent() == ["孙联络 wecom: A-0 remind"]
+
+    def test_a_record_that_comes_late_counts_all_the_same(self, office: Office) -> None:
+        released(office)
+
+        def sleeps(_message: object) -> None:
+            office.wall_time_passes()
+            sweep(office.engine, office.now)
+
+        office.wire.answers("wecom", sleeps)
+        office.deliver_on("wecom")
+        assert office.attempts() == ["wecom 1 sent"], "first unknown, then known after all"
+        assert office.notices() == ["孙联络 wecom sent"]
+        office.later(minutes=5).tick()
+        assert len(office.wire.tried) == 1, "and it is not sent again"
+
+    @pytest.mark.parametrize(
+        "second", [DeliveryError("重复的消息", permanent=True), UnknownOutcomeError("?")]
+    )
+    def test_it_was_sent_whatever_becomes_of_a_second_try_under_way(
+        self, office: Office, second: Exception
+    ) -> None:
+        """The provider knows the key, and refuses the repeat: the next leg would be a second message."""
+        released(office)
+        first = Deliverer(office.engine, office.rules, office.wire.channels)
+        arrived, recorded = threading.Event(), threading.Event()
+
+        def slow(_message: object) -> None:
+            arrived.set()
+            assert recorded.wait(10)
+
+        def repeat(_message: object) -> None:
+            recorded.set()
+            worker.join(10)
+            raise second
+
+        ids = office.ready("wecom")
+        office.wire.answers("wecom", slow, repeat)
+        worker = threading.Thread(target=first.deliver, args=("wecom", ids, office.now))
+        worker.start()
+        assert arrived.wait(10)
+        office.wall_time_passes()
+        sweep(office.engine, office.now)
+        office.later(minutes=1).deliver_on("wecom")
+        assert office.notices() == ["孙联络 wecom sent"]
+        assert office.items() == ["孙联络 A-0 remind said"]
+        office.tick()
+        assert [handed.channel for handed in office.wire.taken] == ["wecom"]
+
+
+class TestSweep:
+    def test_what_a_worker_claimed_and_never_tried_is_given_back_at_once(self, office: Office) -> None:
+        released(office)
+        office.change("UPDATE deliveries SET state = 'sending', claim = 1, lease_until = 1")
+        assert sweep(office.engine, office.now) == 1
+        assert office.deliveries() == ["wecom ready"]
+        office.close("A-0")
+        office.tick()
+        assert office.sent() == [], "nothing had left: it is looked at afresh"
+
+    def test_a_lease_that_runs_is_left_alone(self, office: Office) -> None:
+        released(office)
+        swept: list[int] = []
+        office.wire.answers("wecom", lambda _message: swept.append(sweep(office.engine, office.now)))
+        office.deliver()
+        assert swept == [0]
+        assert office.attempts() == ["wecom 1 sent"]
+
+    def test_two_sweeps_give_back_once(self, office: Office) -> None:
+        released(office, cases=1)
+        office.change("UPDATE deliveries SET state = 'sending', claim = 1, attempts = 1, lease_until = 1")
+        office.change("INSERT INTO attempts (delivery_id, number, opened_at) SELECT id, 1, 0 FROM deliveries")
+        at_once(*[lambda: sweep(office.engine, office.now)] * 4)
+        assert [row.unknowns for row in office.rows(tables.deliveries)] == [1]
+
+
+class TestDatabaseAway:
+    def test_a_worker_that_cannot_record_keeps_the_outcome_until_it_can(self, office: Office) -> None:
+        released(office)
+        cut = Cut(office.engine)
+        office.wire.answers("wecom", lambda _message: cut.begin())
+        office.deliverer.pause = lambda seconds: (office.pauses.append(seconds), cut.end_after(3))
+        with cut.mended():
+            assert office.deliver_on("wecom") == 1
+        assert office.pauses == [0.2, 0.5, 1.0]
+        assert office.attempts() == ["wecom 1 sent"]
+        assert office.notices() == ["孙联络 wecom sent"]
+        assert len(office.wire.tried) == 1
+
+    def test_nothing_is_sent_while_it_cannot_be_noted(self, office: Office) -> None:
+        released(office)
+        cut = Cut(office.engine)
+        with cut.mended():
+            cut.begin()
+            with pytest.raises(OperationalError):
+                office.deliverer.deliver("wecom", [1], office.now)
+        assert office.tried() == []
+        assert office.deliver_on("wecom") == 1
+
+
+class Cut:
+    """Makes a database unusable for a while: PostgreSQL takes no connections, SQLite is locked."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._sqlite = engine.dialect.name == "sqlite"
+        self._asked = 0
+        if self._sqlite:
+            event.listen(engine, "connect", lambda c, _: c.execute("PRAGMA busy_timeout=20"))
+            engine.dispose()
+            self._other = create_engine(engine.url, isolation_level="AUTOCOMMIT")
+        else:
+            self._other = create_engine(engine.url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+        self._connection = self._other.connect()
+        self._cut = False
+
+    def begin(self) -> None:
+        self._cut = True
+        if self._sqlite:
+            self._connection.exec_driver_sql("BEGIN EXCLUSIVE")
+            return
+        name = self._engine.url.database
+        self._connection.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'))
+        kill = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
+        self._connection.execute(kill, {"name": name})
+
+    def end_after(self, times: int) -> None:
+        """End the cut the last of so many times that somebody asks."""
+        self._asked += 1
+        if self._asked == times:
+            self.end()
+
+    def end(self) -> None:
+        if not self._cut:
+            return
+        self._cut = False
+        if self._sqlite:
+            self._connection.exec_driver_sql("ROLLBACK")
+        else:
+            name = self._engine.url.database
+            self._connection.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
+
+    @contextmanager
+    def mended(self) -> Iterator[None]:
+        """See to it that the database is whole again afterwards, whatever happens."""
+        try:
+            yield
+        finally:
+            self.end()
+            self._connection.close()
+            self._other.dispose()
+
+
+def test_the_lease_is_longer_than_the_calls_it_covers(office: Office) -> None:
+    released(office)
+    leases: list[timedelta] = []
+
+    def looks(_message: object) -> None:
+        row = office.rows(tables.deliveries)[0]
+        leases.append(row.lease_until - clock.wall())
+
+    office.wire.answers("wecom", looks)
+    office.deliver()
+    timeout = office.rules().channels["wecom"].timeout
+    assert timedelta(seconds=2.9 * timeout) < leases[0] <= timedelta(seconds=3 * timeout)
+    assert office.wire.taken[0].message.timeout == timeout
