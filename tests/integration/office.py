@@ -42,7 +42,6 @@ from daemon.sheets import Kind, PersonRow, Sheet, UnitRow
 from daemon.store import agenda, cases, decisions, facts, people, registry, tables
 from daemon.store.agenda import AgendaRow
 from daemon.store.engine import reading, writing
-from daemon.store.migrations import newest as newest
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 ROOT = Path(__file__).parents[2]
@@ -232,13 +231,11 @@ class Office:
         """Let leases, hints and notes of batches grow old: those who made them have not been heard of."""
         d, b = tables.deliveries, tables.batches
         with writing(self.engine) as connection:
-            for row in connection.execute(select(d.c.id, d.c.lease_until, d.c.hinted_at)).all():
-                aged = {name: value - span for name, value in row._mapping.items() if name != "id" and value}
-                if aged:
-                    connection.execute(update(d).where(d.c.id == row.id).values(**aged))
-            for row in connection.execute(select(b.c.id, b.c.noted_at)).all():
-                aged = {"noted_at": row.noted_at - span}
-                connection.execute(update(b).where(b.c.id == row.id).values(**aged))
+            for table, names in ((d, ("lease_until", "hinted_at")), (b, ("noted_at",))):
+                for row in connection.execute(select(table)).mappings().all():
+                    aged = {name: row[name] - span for name in names if row[name]}
+                    if aged:
+                        connection.execute(update(table).where(table.c.id == row["id"]).values(**aged))
 
     # -- rules and people
 

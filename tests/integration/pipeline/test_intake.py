@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -43,7 +44,7 @@ def city(office: Office) -> Office:
     return office
 
 
-def bring(office: Office, *names: str, **how: bool) -> Imported:
+def bring(office: Office, *names: str, **how: Any) -> Imported:
     return import_sheets(office.engine, office.rules(), [workbook(name) for name in names], office.now, **how)
 
 
@@ -78,7 +79,7 @@ def row(no: str = "A-1", **words: object) -> CaseRow:
     return replace(blank, **{**known, **rest, **absent})  # type: ignore[arg-type]
 
 
-def bring_rows(office: Office, *rows: CaseRow, **how: bool) -> Imported:
+def bring_rows(office: Office, *rows: CaseRow, **how: Any) -> Imported:
     sheet = Sheet(Kind.ISSUE_LIST, cases=rows, place="a.xlsx")
     return import_sheets(office.engine, office.rules(), [sheet], office.now, **how)
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.domain.case import State
+from daemon.domain.case import EventKind, State
 from daemon.errors import DeliveryError, DubanError, UnknownOutcomeError
 from daemon.store import tables
 from daemon.sweep import sweep
@@ -88,10 +88,10 @@ def happen(office: Office, chance: random.Random) -> None:
         lambda: office.extend(no, later),
         lambda: office.close(no),
         lambda: office.undo(no),
-        lambda: office.happen(no, "submitted"),  # type: ignore[arg-type]
-        lambda: office.happen(no, "returned", due=later),  # type: ignore[arg-type]
-        lambda: office.happen(no, "reopened", due=later),  # type: ignore[arg-type]
-        lambda: office.happen(no, "moved", unit=office.units[ZONE], due=later),  # type: ignore[arg-type]
+        lambda: office.happen(no, EventKind.SUBMITTED),
+        lambda: office.happen(no, EventKind.RETURNED, due=later),
+        lambda: office.happen(no, EventKind.REOPENED, due=later),
+        lambda: office.happen(no, EventKind.MOVED, unit=office.units[ZONE], due=later),
         lambda: office.case(f"B-{len(office.rows(tables.cases))}", due=later),
         lambda: office.obey(LADDERS.replace("+1 workday", f"+{chance.randint(1, 3)} workdays")),
     )

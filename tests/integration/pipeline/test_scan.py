@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
+from daemon import acts
 from daemon.config.compiled import RuleSet
 from daemon.domain.case import EventKind
 from daemon.domain.ladder import Condition, Names
@@ -155,7 +156,7 @@ def test_nothing_is_stored_by_rules_no_longer_in_force(busy: Office) -> None:
 def test_the_loop_plans_again_with_the_new_rules(busy: Office) -> None:
     """The rules change while the loop plans: nothing is lost, and nothing is by the old ones."""
     busy.at("2018-08-28 08:00")
-    old, new = busy.rules(), []
+    old, new = busy.rules(), list[str]()
 
     def changes(_names: Names) -> bool:
         if not new:
@@ -192,7 +193,7 @@ def test_a_row_that_cannot_be_read_is_set_aside_and_the_others_go_on(busy: Offic
 
 def test_a_row_that_cannot_be_stored_is_set_aside_and_the_others_go_on(busy: Office) -> None:
     """Somebody else's program wrote the decision, without the guard of the agenda."""
-    subject, done = busy.subject("A-2"), []
+    subject, done = busy.subject("A-2"), list[bool]()
 
     def forges(names: Names) -> bool:
         if number(names) == "A-2" and not done:
@@ -213,11 +214,18 @@ def test_a_row_that_cannot_be_stored_is_set_aside_and_the_others_go_on(busy: Off
     assert busy.rows(tables.batches) == []
 
 
-def test_what_changes_its_subject_takes_a_row_up_again(busy: Office) -> None:
+@pytest.mark.parametrize("how", ["event", "touch", "rules"])
+def test_what_changes_its_subject_takes_a_row_up_again(busy: Office, how: str) -> None:
     busy.change("UPDATE agenda SET set_aside = 'broken' WHERE subject_id = :id", id=busy.subject("A-2").id)
     busy.scan("2018-08-28 08:00")
     assert busy.decided("A-2") == []
-    busy.happen("A-2", EventKind.PROGRESS)
+    match how:
+        case "event":
+            busy.happen("A-2", EventKind.PROGRESS)
+        case "touch":
+            acts.touch(busy.engine, busy.subject("A-2"), busy.now)
+        case _:
+            busy.obey(DUE.replace("+3 workdays", "+4 workdays"))
     assert aside(busy) == []
     busy.scan()
     assert busy.decided("A-2") == ["A-2 remind said"]

@@ -211,7 +211,12 @@ class TestDatabaseAway:
         released(office)
         cut = Cut(office.engine)
         office.wire.answers("wecom", lambda _message: cut.begin())
-        office.deliverer.pause = lambda seconds: (office.pauses.append(seconds), cut.end_after(3))
+
+        def pause(seconds: float) -> None:
+            office.pauses.append(seconds)
+            cut.end_after(3)
+
+        office.deliverer.pause = pause
         with cut.mended():
             assert office.deliver_on("wecom") == 1
         assert office.pauses == [0.2, 0.5, 1.0]

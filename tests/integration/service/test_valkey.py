@@ -145,7 +145,7 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 
 def test_a_second_owner_is_refused(server: Valkey, tmp_path: Path) -> None:
-    with pytest.raises(RefusedError, match="another duban"):
+    with pytest.raises(RefusedError, match="已有一个 duban"):
         Valkey(tmp_path).start()
     put(server, "unharmed")
 
