@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, tzinfo
 
 from sqlalchemy import Connection, Engine, insert, select, update
@@ -20,7 +21,7 @@ from daemon.store import agenda, cases, deliveries, facts, notices, people, subj
 from daemon.store.cases import Gate
 from daemon.store.engine import writing
 from daemon.store.facts import Matter
-from daemon.store.notices import Notice
+from daemon.store.notices import Document, Notice
 from daemon.store.tables import notices as notices_table
 from daemon.store.tables import signatures
 
@@ -156,14 +157,25 @@ def _filing(connection: Connection, rule_set: RuleSet, campaign_key: str, key: s
     return found
 
 
-def approve(engine: Engine, rule_set: RuleSet, notice_id: int, by: str, now: datetime) -> list[int]:
-    """Approve a document: every notice that carries it leaves at the next open minute. Return their ids."""
+def approve(
+    engine: Engine,
+    rule_set: RuleSet,
+    notice_id: int,
+    by: str,
+    now: datetime,
+    documents: Mapping[int, Document],
+) -> list[int]:
+    """Approve a document: every notice that carries it leaves at the next open minute. Return their ids.
+
+    ``documents`` are the words that the approver was shown, by notice; these leave, and no others. A notice
+    that came to carry the same decision meanwhile waits for an approval of its own.
+    """
     with writing(engine) as connection:
         notice = _waiting(connection, notice_id)
         _check_approver(connection, rule_set, notice, by, now)
-        same = _same_document(connection, notice)
+        same = [n for n in notices.same_document(connection, notice) if n in documents]
         for number in same:
-            _let_leave(connection, rule_set, number, by, now)
+            _let_leave(connection, rule_set, number, by, now, documents[number])
         return same
 
 
@@ -192,20 +204,19 @@ def _waiting(connection: Connection, notice_id: int) -> Notice:
     return notice
 
 
-def _same_document(connection: Connection, notice: Notice) -> list[int]:
-    """Return the waiting notices that carry the same decision to its other addressees."""
-    mine = notices.items_of(connection, [notice.id]).get(notice.id, [])
-    others = notices.siblings(connection, [item.decision for item in mine])
-    ids = {item.notice for items in others.values() for item in items if item.notice}
-    waiting = notices.load(connection, ids)
-    return sorted(n.id for n in waiting.values() if n.state == "waiting")
-
-
-def _let_leave(connection: Connection, rule_set: RuleSet, number: int, by: str, now: datetime) -> None:
+def _let_leave(
+    connection: Connection, rule_set: RuleSet, number: int, by: str, now: datetime, document: Document
+) -> None:
     changed = connection.execute(
         update(notices_table)
         .where(notices_table.c.id == number, notices_table.c.state == "waiting")
-        .values(state="ready", approved_at=now, approved_by=by)
+        .values(
+            state="ready",
+            approved_at=now,
+            approved_by=by,
+            document=document.contents,
+            document_hash=document.hash,
+        )
     )
     if not changed.rowcount:
         return

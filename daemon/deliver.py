@@ -28,7 +28,7 @@ from daemon.store import contexts, decisions, deliveries, facts, notices, people
 from daemon.store.contexts import Line, Reference
 from daemon.store.deliveries import Claimed
 from daemon.store.engine import reading, writing
-from daemon.store.notices import Gap, NewItem, Notice, Rival, StoredItem
+from daemon.store.notices import Document, Gap, NewItem, Notice, Rival, StoredItem
 
 log = logging.getLogger(__name__)
 CALL_SECONDS = 20.0
@@ -242,7 +242,7 @@ class Deliverer:
         if not verdict.lines and verdict.notice.kind != "note":
             return None
         try:
-            content = look.render(verdict, renderer)
+            content = _approved(verdict) or look.render(verdict, renderer)
         except DubanError as fault:
             self._cannot_say(claimed, rule_set, now, str(fault))
             return None
@@ -264,16 +264,45 @@ class Deliverer:
                 _Recorder(connection, rule_set, now).next_leg_if_failed(claimed, why)
 
 
-def draft(engine: Engine, rule_set: RuleSet, notice: int, now: datetime) -> str:
-    """Return what a notice would say by e-mail if it left now: what an approver reads before he signs."""
-    unsent = Claimed(0, notice, 0, "email", 0, 0, 0, None)
+def documents(engine: Engine, rule_set: RuleSet, notice: int, now: datetime) -> dict[int, Document]:
+    """Return what a waiting notice, and those that carry the same decision, would say if they left now.
+
+    This is what an approver reads, by notice. A notice that has nothing to say any more has no words.
+    """
     with reading(engine) as connection:
-        look = _Look(connection, rule_set, [unsent], now)
-        verdict = look.judge(unsent)
-    if not verdict.lines:
-        return ""
-    content = look.render(verdict, Renderer(rule_set.templates))
-    return f"{content['subject']}\n\n{content['text']}"
+        loaded = notices.load(connection, [notice])
+        same = notices.same_document(connection, loaded[notice]) if notice in loaded else []
+        if not same:
+            return {}
+        pages = [(n.id, channel) for n in notices.load(connection, same).values() for channel in _channels(n)]
+        drafts = [Claimed(i, number, 0, channel, 0, 0, 0, None) for i, (number, channel) in enumerate(pages)]
+        look = _Look(connection, rule_set, drafts, now)
+        verdicts = [look.judge(draft) for draft in drafts]
+    renderer = Renderer(rule_set.templates)
+    written: dict[int, dict[str, dict[str, object]]] = {number: {} for number in same}
+    for verdict in verdicts:
+        if content := _drafted(look, verdict, renderer):
+            written[verdict.notice.id][verdict.claimed.channel] = content
+    return {number: Document(contents) for number, contents in written.items()}
+
+
+def _drafted(look: _Look, verdict: Verdict, renderer: Renderer) -> dict[str, object] | None:
+    try:
+        return look.render(verdict, renderer) if verdict.lines else None
+    except DubanError:
+        log.exception("cannot draft", extra={"notice": verdict.notice.id})
+        return None  # delivery finds the same, and takes the next leg
+
+
+def _channels(notice: Notice) -> tuple[str, ...]:
+    """Return every channel that a notice may take."""
+    return tuple(dict.fromkeys((*(channel for leg in notice.legs for channel in leg), MANUAL)))
+
+
+def _approved(verdict: Verdict) -> Mapping[str, object] | None:
+    """Return the words that a person approved for this channel: they leave unchanged."""
+    document = verdict.notice.document
+    return document.contents.get(verdict.claimed.channel) if document else None
 
 
 def call_seconds(rule_set: RuleSet, channel: str) -> float:

@@ -25,7 +25,7 @@ from daemon.store import decisions, facts, listing, notices, people, rules
 from daemon.store.decisions import Decision
 from daemon.store.facts import Known
 from daemon.store.listing import ItemLine, Try
-from daemon.store.notices import Notice
+from daemon.store.notices import Document, Notice
 from daemon.store.people import Person
 
 
@@ -41,7 +41,7 @@ class NoticeSheet:
     persons: Mapping[int, Person]
     rule_sets: Mapping[str, RuleSet]
     now: datetime
-    draft: str = ""
+    draft: Document | None = None
     """What a notice that waits for approval will say."""
 
     @classmethod
@@ -179,8 +179,8 @@ class NoticeSheet:
         last = {each.channel: each.said for each in self.tries if each.said}
         for channel, said in last.items():
             yield CHANNELS.get(channel, channel), mask_phones(said)
-        if not last and self.draft:
-            yield "待审签的文稿", mask_phones(self.draft)
+        if not last and self.draft and (mail := self.draft.contents.get(MANUAL)):
+            yield "待审签的文稿", mask_phones(f"{mail['subject']}\n\n{mail['text']}")
 
     def text(self) -> str:
         """Return the fullest of what a person read."""
@@ -201,6 +201,7 @@ class NoticeSheet:
                 ("转办时间" if notice.state == "manual" else "发出时间", local(notice.sent_at, self.zone)),
                 ("渠道", say_channels(notice.sent_leg)),
                 ("审签", notice.approved_by or ("等待审签" if notice.state == "waiting" else None)),
+                ("文稿号", document.hash[:12] if (document := notice.document or self.draft) else None),
             ]
         )
         self._print_items()
@@ -254,6 +255,7 @@ class NoticeSheet:
             "sent_at": notice.sent_at.astimezone(self.zone) if notice.sent_at else None,
             "channel": notice.sent_leg,
             "approved_by": notice.approved_by,
+            "document_hash": document.hash if (document := notice.document or self.draft) else None,
             "items": [self._item_json(line) for line in self.items],
             "attempts": [self._try_json(each) for each in self.tries],
             "text": self.text(),

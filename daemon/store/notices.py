@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -71,6 +73,19 @@ class NewNotice:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """What a person approved, word for word: by channel, the parts of its message. It leaves unchanged."""
+
+    contents: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def hash(self) -> str:
+        """Return what binds an approval to these words."""
+        words = json.dumps(self.contents, ensure_ascii=False, sort_keys=True, default=str)
+        return hashlib.sha256(words.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     id: int
     kind: str
@@ -90,7 +105,7 @@ class Notice:
     approval: str | None
     approved_at: datetime | None
     approved_by: str | None
-    document_hash: str | None
+    document: Document | None
 
 
 def item_of(row: Row[Any]) -> StoredItem:
@@ -130,7 +145,7 @@ def notice_of(row: Row[Any]) -> Notice:
         row.approval,
         row.approved_at,
         row.approved_by,
-        row.document_hash,
+        Document(row.document) if row.document else None,
     )
 
 
@@ -341,6 +356,14 @@ def siblings(connection: Connection, decision_ids: Iterable[int]) -> dict[int, l
         for row in connection.execute(select(items).where(_i.decision_id.in_(chunk)).order_by(_i.id)):
             found.setdefault(row.decision_id, []).append(item_of(row))
     return found
+
+
+def same_document(connection: Connection, notice: Notice) -> list[int]:
+    """Return the waiting notices that carry the same decision to its other addressees."""
+    mine = items_of(connection, [notice.id]).get(notice.id, [])
+    others = siblings(connection, [item.decision for item in mine])
+    ids = {item.notice for items in others.values() for item in items if item.notice}
+    return sorted(n.id for n in load(connection, ids).values() if n.state == "waiting")
 
 
 def signed(connection: Connection, subjects: Iterable[Subject]) -> set[tuple[Subject, int]]:

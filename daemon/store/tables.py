@@ -294,6 +294,7 @@ notices = Table(
     Column("approval", String),
     Column("approved_at", Instant),
     Column("approved_by", String),
+    Column("document", JSON),
     Column("document_hash", String),
     Column("done_at", Instant),
     Column("done_by", String),
