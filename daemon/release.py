@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cached_property
 from itertools import groupby
 
@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from daemon.config.compiled import RuleSet
 from daemon.domain.ladder import Act, ActPolicy, Addressee, Audience, Part, Role, Rung
 from daemon.domain.legs import Hours, open_leg
-from daemon.domain.people import Directory, Recipient
+from daemon.domain.people import UP, Directory, Recipient
 from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
 from daemon.domain.strength import Strength, strength
 from daemon.domain.workdays import local_day
@@ -24,6 +24,7 @@ from daemon.store import agenda, decisions, facts, morning, notices, people, rul
 from daemon.store.decisions import Decision
 from daemon.store.engine import reading, writing
 from daemon.store.facts import Known
+from daemon.store.morning import Waiting
 from daemon.store.notices import Gap, NewItem, NewNotice, StoredItem
 from daemon.store.people import Person
 
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 PATIENCE = timedelta(minutes=5)
 """How long the release of a moment waits for what is due at or before it to be planned."""
 MORNING = "morning"
+MORNINGS_BEFORE_ABOVE = 3
+"""On how many mornings an approver is told of what waits before the seat above is (design.md §5)."""
 OFFICE: Addressee = (Role.OFFICE_DUTY, Role.OFFICE_DIRECTOR)
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)
@@ -389,26 +392,53 @@ def upcoming_note(connection: Connection, rule_set: RuleSet) -> UpcomingNote | N
 
 
 def _write_note(connection: Connection, rule_set: RuleSet, note: UpcomingNote, now: datetime) -> int:
-    """Write one note to each of the office's people; mornings missed meanwhile are told in one."""
+    """Write one note to each who is to know; mornings missed meanwhile are told in one."""
     known = facts.load(connection, (), rule_set.campaigns)
     office = _Office(connection, rule_set, known, now)
     slot = _latest_slot(rule_set, note, known, now)
-    lines = morning.lines(connection, note.since, slot)
-    reached = {r.person for r in office.directory(note.campaign).resolve(OFFICE, None)}
-    persons = people.load(connection, reached)
-    legs = rule_set.acts[Act.NOTICE].legs
-    new = [
-        office.with_leg(
-            NewNotice(person, note.campaign, MORNING, slot, legs, None, Audience.OFFICE, kind="note"),
-            persons[person],
-        )
-        for person in sorted(reached)
+    directory, zone = office.directory(note.campaign), known.campaigns[note.campaign].zone
+    everything = morning.lines(connection, note.since, slot)
+    told = {r.person: (Audience.OFFICE, everything) for r in directory.resolve(OFFICE, None)}
+    waiting = [
+        (each, _mornings(rule_set, each.since, slot, zone)) for each in morning.waiting(connection, slot)
     ]
-    numbers = notices.put_notices(connection, new, now)
-    told = {"lines": [{"kind": x.kind.value, "count": x.count, "examples": list(x.examples)} for x in lines]}
-    for number in numbers:
-        notices.close(connection, number, "ready", reason=told)
-    return len(numbers)
+    for person, (audience, documents) in _approvers(waiting, directory).items():
+        told.setdefault(person, (audience, [morning.waiting_line(documents)]))
+    persons = people.load(connection, told)
+    legs = rule_set.acts[Act.NOTICE].legs
+    for person, (audience, lines) in sorted(told.items()):
+        new = NewNotice(person, note.campaign, MORNING, slot, legs, None, audience, kind="note")
+        (number,) = notices.put_notices(connection, [office.with_leg(new, persons[person])], now)
+        notices.close(connection, number, "ready", reason={"lines": [line.json for line in lines]})
+    return len(told)
+
+
+def _approvers(
+    waiting: Sequence[tuple[Waiting, int]], directory: Directory
+) -> dict[int, tuple[Audience, list[Waiting]]]:
+    """Return who is told of which waiting documents: its approvers; after three mornings the seat above.
+
+    The numbers are the mornings on which a document was told already.
+    """
+    told: dict[int, tuple[Audience, list[Waiting]]] = {}
+    for document, mornings in waiting:
+        seats = tuple(Role(word) for word in document.approval.split(" or "))
+        above = tuple(UP[seat] for seat in seats if seat in UP) if mornings >= MORNINGS_BEFORE_ABOVE else ()
+        for recipient in (*directory.resolve(seats, None), *directory.resolve(above, None)):
+            _, documents = told.setdefault(recipient.person, (recipient.role.audience, []))
+            documents.append(document)
+    return told
+
+
+def _mornings(rule_set: RuleSet, since: datetime, until: datetime, zone: tzinfo) -> int:
+    """Count the mornings after ``since`` and before ``until``, no further than it matters."""
+    bundle, count, slot = rule_set.bundles[MORNING], 0, since
+    while count < MORNINGS_BEFORE_ABOVE:
+        slot = bundle.slot_from(slot + INSTANT, rule_set.calendar, zone)
+        if slot >= until:
+            break
+        count += 1
+    return count
 
 
 def _latest_slot(rule_set: RuleSet, note: UpcomingNote, known: Known, now: datetime) -> datetime:

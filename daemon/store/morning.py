@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -45,6 +46,35 @@ class Line:
     count: int
     first_at: datetime
     examples: tuple[str, ...] = ()
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return {"kind": self.kind.value, "count": self.count, "examples": list(self.examples)}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One notice that waits: for whose approval (``office.director``, or ``A or B``), and since when."""
+
+    approval: str
+    since: datetime
+    name: str
+
+
+def waiting(connection: Connection, until: datetime) -> list[Waiting]:
+    """Return what has waited for approval since before ``until``, the oldest first."""
+    query = (
+        select(_n.approval, _n.created_at, cast(_n.id, String) + "号" + persons.c.name)
+        .join_from(notices, persons, _n.person_id == persons.c.id)
+        .where(_n.state == "waiting", _n.approval.is_not(None), _n.created_at < until)
+        .order_by(_n.created_at, _n.id)
+    )
+    return [Waiting(*row) for row in connection.execute(query)]
+
+
+def waiting_line(documents: Sequence[Waiting]) -> Line:
+    """Return the line that tells of these."""
+    return _line(LineKind.WAITING, [(each.since, each.name) for each in documents])
 
 
 def last_note(connection: Connection) -> datetime | None:
