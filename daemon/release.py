@@ -48,7 +48,7 @@ def _ready_moment(engine: Engine, now: datetime) -> datetime | None:
     with reading(engine) as connection:
         moment = decisions.next_release(connection)
         if moment is None or moment > now:
-            return now if notices.has_unbound(connection) else None
+            return now if notices.has_unbound(connection, now) else None
         unplanned = agenda.earliest(connection)
     waits = unplanned is not None and unplanned <= moment and now < moment + PATIENCE
     return None if waits else moment
@@ -83,7 +83,7 @@ def _release_moment(engine: Engine, rule_set: RuleSet, moment: datetime, now: da
         if rules.active_hash(connection) != rule_set.hash:
             raise StaleRulesError
         due = decisions.of_moment(connection, moment)
-        waiting = notices.unbound(connection)
+        waiting = notices.unbound(connection, now)
         gaps = notices.open_gaps(connection)
         ids = [i.decision for i in waiting] + [decision for decision, _, _ in gaps]
         earlier = decisions.load(connection, ids)

@@ -28,6 +28,7 @@ WAITS = {
     "approvals": "待审签",
     "manual": "待人工办理",
     "failed": "各渠道均未送达",
+    "held": "收件人已到额度，等下一批",
     "set_aside": "出错搁置",
 }
 

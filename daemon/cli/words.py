@@ -37,6 +37,7 @@ NOTICE_STATES = {
     "dropped": "已取消",
 }
 ITEM_STATES = {"open": "待发", "said": "已告知", "superseded": "并入更强的措施", "dropped": "不再发送"}
+NOT_TRIED = {"dropped": "没有再发", "passed_over": "此人当时已到额度，没有发"}
 OUTCOMES = {
     "sent": "对方已接收",
     "failed": "未成功",

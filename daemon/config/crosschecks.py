@@ -90,6 +90,20 @@ def channel_faults(document: Document, channels: ChannelsFile) -> Iterator[Fault
     for name, bundle in channels.bundles.items():
         if (bundle.every is None) != (bundle.on is None):
             yield document.fault(("bundles", name), "every 和 on 要一起写", "如 every: week, on: monday")
+    yield from _budget_faults(document, channels)
+
+
+def _budget_faults(document: Document, channels: ChannelsFile) -> Iterator[Fault]:
+    for name, budget in channels.budgets.items():
+        if name == MANUAL or (name in channels.channels and channels.channels[name].provider == MANUAL):
+            hint = "电话、书面送达由办公室掌握，请删去这一行"
+            yield document.fault(("budgets", name), "人工渠道没有额度", hint, at_key=True)
+        elif name not in channels.channels:
+            hint = nearest(name, channels.channels)
+            yield document.fault(("budgets", name), f"没有“{name}”这个渠道", hint, at_key=True)
+        if budget.day and budget.week and budget.week < budget.day:
+            message = f"每周 {budget.week} 条少于每天 {budget.day} 条"
+            yield document.fault(("budgets", name, "week"), message, "week 不少于 day，或只写一项")
 
 
 def _window_faults(document: Document, path: tuple[str, ...], window: WindowFile) -> Iterator[Fault]:

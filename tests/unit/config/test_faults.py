@@ -96,6 +96,11 @@ CHANNELS = [
     ("bundles.brief.on", "on: ⟦monday→mondy⟧", "是不是“monday”？"),
     ("bundles.brief", "⟦, on: monday→⟧", "every 和 on"),
     ("window.to", 'to: ⟦"17:30"→"07:30"⟧', "不晚于开始时间"),
+    ("budgets.smss", "budgets:\n  ⟦sms→smss⟧: {day", "是不是“sms”？"),
+    ("budgets.manual", "budgets:\n  ⟦sms→manual⟧: {day", "没有额度"),
+    ("budgets.sms.day", "sms: {day: ⟦2→0⟧}", "至少为 1"),
+    ("budgets.sms.dya", "sms: {⟦day→dya⟧: 2}", "是不是“day”？"),
+    ("budgets.sms.week", "sms: {day: 2⟦→, week: ⌖1⟧}", "week 不少于 day"),
 ]
 CALENDAR = [
     ("years.2027.off.0", "years: ⟦{}→{2027: {source: 甲, off: [2026-02-06]}}⟧", "请核对年份"),
