@@ -25,7 +25,7 @@ from daemon.domain.windows import departure
 from daemon.domain.workdays import local_day, midnight
 from daemon.errors import DeliveryError, DubanError, FaultyInputError, UnknownOutcomeError
 from daemon.render import Renderer
-from daemon.store import burden, contexts, decisions, deliveries, facts, notices, people
+from daemon.store import burden, contexts, decisions, deliveries, facts, mutes, notices, people
 from daemon.store.burden import Burden
 from daemon.store.contexts import Line, Reference
 from daemon.store.deliveries import Claimed
@@ -364,6 +364,7 @@ class _Look:
         self.directory = people.directory(connection, today)
         self.units = people.unit_ids(connection, today)
         self.signed = notices.signed(connection, subjects) if rule_set.asks_signatures else set()
+        self.muted = mutes.persons_muted(connection, now)
         self.rivals = notices.rivals(connection, subjects, {item.person for item in stored})
         self.siblings = notices.siblings(connection, self.decisions)
         self.persons = people.load_all(connection)
@@ -447,6 +448,7 @@ class _Look:
             outranked_by=self._outranked_by(item, decision),
             to_alive=self._to_alive(item, decision),
             needs_approval=self.rule_set.acts[rung.act].approval is not None,
+            muted_by=self.muted.get(item.person),
         )
         return still_due(looked, about, self.now)
 

@@ -165,6 +165,7 @@ COPIED = (
     "tally",
     "agenda",
     "signatures",
+    "mutes",
 )
 
 

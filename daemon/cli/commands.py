@@ -20,6 +20,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "case": ("daemon.cli.case:app", "问题：查看，登记，交办，签收，核查，销号……"),
     "filing": ("daemon.cli.filing:app", "报送：查看，报送，退回，备案"),
     "notice": ("daemon.cli.notice:app", "通知：查看，审签，登记人工办结"),
+    "mute": ("daemon.cli.mute:app", "静默：一个梯次、单位、问题或人员一段时间内不发"),
     "person": ("daemon.cli.roster:person", "人员：查看"),
     "unit": ("daemon.cli.roster:unit", "责任单位：查看"),
     "why": ("daemon.cli.why:why", "一条通知为什么发给这个人"),

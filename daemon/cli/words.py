@@ -53,6 +53,8 @@ NOTE_LINES = {
     "waiting": "待审签的文件",
     "failed": "各渠道均未送达的通知",
     "lapsed": "未及发送即已过期的通知",
+    "muted": "在静默期内没有发送的通知",
+    "mute": "新设的静默",
 }
 VERDICTS = {"reached": "达标", "missed": "未达标", "no_cases": "没有问题", "pending": "未到期"}
 IMPORTED = {
