@@ -24,6 +24,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "person": ("daemon.cli.roster:person", "人员：查看"),
     "unit": ("daemon.cli.roster:unit", "责任单位：查看"),
     "why": ("daemon.cli.why:why", "一条通知为什么发给这个人"),
+    "burden": ("daemon.cli.burden:burden", "每人一个月收到多少条，因额度改走多少"),
     "run": ("daemon.cli.run:run", "启动整个服务（单机）"),
     "scan": ("daemon.cli.run:scan", "只启动扫描（多机）"),
     "work": ("daemon.cli.run:work", "只启动发送（多机）"),

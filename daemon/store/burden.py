@@ -6,7 +6,7 @@ that failed for certain does not count.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -117,3 +117,52 @@ def was_turned_away(connection: Connection, notice: int) -> bool:
     """Whether any channel of a notice was passed over for the budget."""
     query = select(_d.id).where(_d.notice_id == notice, _d.state == "passed_over").limit(1)
     return connection.execute(query).first() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Borne:
+    """What one person was sent in some days: how many by each channel, and the day on which it was most.
+
+    ``over``: messages that found no room on a channel, and went another way or later.
+    """
+
+    person: int
+    channels: Mapping[str, int]
+    most_on: date | None
+    most: int
+    over: int
+
+    @property
+    def total(self) -> int:
+        return sum(self.channels.values())
+
+
+def borne(connection: Connection, since: date, until: date) -> list[Borne]:
+    """Return what everybody was sent from one office day to another (included), most burdened first."""
+    channels: dict[int, dict[str, int]] = {}
+    sent = and_(_d.state == "sent", _d.counted_on.between(since, until))
+    by_channel = select(_d.person_id, _d.channel, func.count()).where(sent)
+    for person, channel, count in connection.execute(by_channel.group_by(_d.person_id, _d.channel)):
+        channels.setdefault(person, {})[channel] = count
+    most = _most(connection, sent)
+    over = _over(connection, since, until)
+    found: list[Borne] = []
+    for person in channels.keys() | over.keys():
+        most_on, number = most.get(person, (None, 0))
+        found.append(Borne(person, channels.get(person, {}), most_on, number, over.get(person, 0)))
+    return sorted(found, key=lambda each: (-each.total, -each.most, each.person))
+
+
+def _most(connection: Connection, sent: ColumnElement[bool]) -> dict[int, tuple[date, int]]:
+    """Return on which day each person was sent most, the first of several, and how much."""
+    count = func.count().label("count")
+    query = select(_d.person_id, _d.counted_on, count).where(sent).group_by(_d.person_id, _d.counted_on)
+    found: dict[int, tuple[date, int]] = {}
+    for person, day, number in connection.execute(query.order_by(count.desc(), _d.counted_on)):
+        found.setdefault(person, (day, number))
+    return found
+
+
+def _over(connection: Connection, since: date, until: date) -> dict[int, int]:
+    query = select(_d.person_id, func.count()).where(_d.over_on.between(since, until)).group_by(_d.person_id)
+    return dict(map(tuple, connection.execute(query)))
