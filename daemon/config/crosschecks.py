@@ -13,6 +13,7 @@ from daemon.config.models import (
     CalendarFile,
     CampaignFile,
     ChannelsFile,
+    DefaultsFile,
     LadderFile,
     LaddersFile,
     RungFile,
@@ -25,6 +26,7 @@ from daemon.errors import Fault
 MANUAL = "manual"
 """The channel that is always there: telephone, paper, a task for the office."""
 _OF_UNIT = frozenset({Role.UNIT_HEAD, Role.UNIT_DEPUTY, Role.UNIT_LIAISON, Role.UNIT_CITY_LEADER})
+_OF_GROUP = frozenset({Role.GROUP_LEADER, Role.GROUP_DEPUTY, Role.GROUP_MEMBER})
 _HAS_UNIT = (SubjectKind.CASE, SubjectKind.FILING)
 _CAN_BE_PER_UNIT = (SubjectKind.TARGET, SubjectKind.CAMPAIGN)
 
@@ -141,6 +143,7 @@ def ladder_faults(document: Document, file: LaddersFile, known: Known) -> Iterat
             rung_path = (*path, "rungs", rung_id)
             yield from _when_faults(document, rung_path, ladder, rung.when, known)
             yield from _rung_faults(document, rung_path, ladder, rung)
+            yield from _brief_fault(document, rung_path, ladder, rung, file.defaults)
             yield from _bundle_fault(document, (*rung_path, "bundle"), rung.bundle, known)
             if rung.act not in file.acts:
                 hint = f"请在 acts 里加一行 {rung.act.value}（{rung.act.title}）"
@@ -204,6 +207,17 @@ def _rung_faults(
                 yield document.fault((*path, name, n), message, _reach_hint(wrong))
             if line in lines[:n]:
                 yield document.fault((*path, name, n), "同一岗位写了两次", "请删去一处")
+
+
+def _brief_fault(
+    document: Document, path: tuple[str, ...], ladder: LadderFile, rung: RungFile, defaults: DefaultsFile
+) -> Iterator[Fault]:
+    """A member of the group never gets one message for each case: what leaves at once is told one by one."""
+    told = {role for line in (*rung.to, *rung.copied) for role in line}
+    at_once = rung.bundle is None and (rung.at is None or defaults.bundle is None)
+    if at_once and told & _OF_GROUP and ladder.about in _HAS_UNIT:
+        message = "报领导小组的要合并成批，不能一事一报"
+        yield document.fault(path, message, "请写明 bundle，如 bundle: brief")
 
 
 def _unreachable(line: Addressee, ladder: LadderFile) -> Role | None:

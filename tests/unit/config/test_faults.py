@@ -53,6 +53,12 @@ LADDERS = [
     ("filing-due.per", "about: filing\n    ⟦→per: ⌖unit\n    ⟧from: due", "不能写 per"),
     ("phase-start.rungs.start.to.0", "to: [⟦units.head→unit.head⟧, units", "units.head"),
     ("phase-start.rungs.start.to.0", "to: [⟦units.head→case.handler⟧, units", "承办人"),
+    (
+        "case-due.rungs.group",
+        "group:      ⟦{at: +15 workdays, act: escalation, to: [group.leader, group.deputy], bundle: brief}"
+        "→{at: immediately, act: escalation, to: [group.leader]}⟧",
+        "不能一事一报",
+    ),
     ("/acts.reminder.legs.0", "reminder:           {legs: [⟦wecom→wecon⟧", "是不是“wecom”？"),
     ("/acts.reminder.legs.1", "reminder:           {legs: [wecom, ⟦sms+→sms++⟧email", "一起发"),
     ("/acts.assignment.sign", "sign: ⟦3 workdays→three days⟧", "写成 3 workdays"),
