@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
@@ -15,12 +15,13 @@ from daemon.domain.legs import Hours, open_leg
 from daemon.domain.people import UP
 from daemon.domain.standing import Move
 from daemon.domain.why import ROLE_TITLES
-from daemon.domain.workdays import local_day
+from daemon.domain.workdays import local_day, midnight
 from daemon.errors import NotFoundError, RefusedError
-from daemon.store import agenda, cases, deliveries, facts, notices, people, subjects
+from daemon.store import agenda, cases, deliveries, facts, mutes, notices, people, subjects
 from daemon.store.cases import Gate
 from daemon.store.engine import writing
 from daemon.store.facts import Matter
+from daemon.store.mutes import NewMute
 from daemon.store.notices import Document, Notice
 from daemon.store.tables import notices as notices_table
 from daemon.store.tables import signatures
@@ -244,6 +245,30 @@ def done(engine: Engine, notice_id: int, by: str, now: datetime) -> None:
                 f"第 {notice_id} 号通知不是待办的人工任务；用 duban notice list --state manual 查看"
             )
         deliveries.mark_said(connection, notice_id, now)
+
+
+def mute(engine: Engine, new: NewMute, now: datetime) -> tuple[int, int]:
+    """Silence something for a time; return the mute's number, and how many agenda rows it concerns.
+
+    It begins today or later, so that what has been said and what is silent are never in doubt.
+    """
+    if not new.reason.strip():
+        raise RefusedError("静默要写明原因")
+    if new.since < midnight(local_day(now, new.since.tzinfo or UTC), new.since.tzinfo or UTC):
+        raise RefusedError("静默只能从今天或以后开始：已经过去的日子，该发的已经发了")
+    if new.until <= new.since:
+        raise RefusedError("静默的结束日期早于开始日期")
+    with writing(engine) as connection:
+        return mutes.put(connection, new, now)
+
+
+def end_mute(engine: Engine, number: int, by: str, why: str, now: datetime) -> int:
+    """End a mute before its time: what lies after now is said again. Return how many agenda rows."""
+    with writing(engine) as connection:
+        touched = mutes.end(connection, number, by, why, now)
+        if touched is None:
+            raise RefusedError(f"第 {number} 号静默不存在，或者已经结束；用 duban mute list 查看")
+        return touched
 
 
 def touch(engine: Engine, subject: Subject, now: datetime) -> None:

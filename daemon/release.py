@@ -20,7 +20,7 @@ from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
 from daemon.domain.strength import Strength, strength
 from daemon.domain.workdays import local_day
 from daemon.errors import StaleRulesError
-from daemon.store import agenda, decisions, facts, morning, notices, people, rules, settings
+from daemon.store import agenda, decisions, facts, morning, mutes, notices, people, rules, settings
 from daemon.store.decisions import Decision
 from daemon.store.engine import reading, writing
 from daemon.store.facts import Known
@@ -51,7 +51,7 @@ def _ready_moment(engine: Engine, now: datetime) -> datetime | None:
     with reading(engine) as connection:
         moment = decisions.next_release(connection)
         if moment is None or moment > now:
-            return now if notices.has_unbound(connection) else None
+            return now if notices.has_unbound(connection, now) else None
         unplanned = agenda.earliest(connection)
     waits = unplanned is not None and unplanned <= moment and now < moment + PATIENCE
     return None if waits else moment
@@ -86,7 +86,7 @@ def _release_moment(engine: Engine, rule_set: RuleSet, moment: datetime, now: da
         if rules.active_hash(connection) != rule_set.hash:
             raise StaleRulesError
         due = decisions.of_moment(connection, moment)
-        waiting = notices.unbound(connection)
+        waiting = notices.unbound(connection, now)
         gaps = notices.open_gaps(connection)
         ids = [i.decision for i in waiting] + [decision for decision, _, _ in gaps]
         earlier = decisions.load(connection, ids)
@@ -131,6 +131,7 @@ class _Office:
         self.connection, self.rule_set, self.known, self.now = connection, rule_set, known, now
         self._directories: dict[date, Directory] = {}
         self.signed = notices.signed(connection, known.facts) if rule_set.asks_signatures else set()
+        self.muted = mutes.persons_muted(connection, now)
 
     @cached_property
     def units(self) -> list[int]:
@@ -195,10 +196,19 @@ class _Office:
 
     def _item(self, decision: Decision, recipient: Recipient, part: Part, number: int) -> NewItem:
         signed = (decision.subject, recipient.person) in self.signed
-        reason = self._judge(decision, part, holds_post=True, signed=signed)
+        muted = self.muted.get(recipient.person)
+        reason = self._judge(decision, part, holds_post=True, signed=signed, muted_by=muted)
         return NewItem(decision.id, recipient, part, number, reason)
 
-    def _judge(self, decision: Decision, part: Part, *, holds_post: bool, signed: bool) -> Reason | None:
+    def _judge(
+        self,
+        decision: Decision,
+        part: Part,
+        *,
+        holds_post: bool,
+        signed: bool,
+        muted_by: int | None = None,
+    ) -> Reason | None:
         about = self.known.facts.get(decision.subject)
         rung = self.rung(decision)
         if about is None or rung is None:
@@ -214,6 +224,7 @@ class _Office:
             holds_post,
             signed,
             needs_approval=self.policy(rung).approval is not None,
+            muted_by=muted_by,
         )
         return still_due(item, about, self.now)
 
@@ -249,7 +260,8 @@ class _Office:
             decision = by_id[item.decision]
             holds = self.holds(item, decision)
             signed = (decision.subject, item.person) in self.signed
-            reason = self._judge(decision, item.part, holds_post=holds, signed=signed)
+            muted = self.muted.get(item.person)
+            reason = self._judge(decision, item.part, holds_post=holds, signed=signed, muted_by=muted)
             if reason is None:
                 found.append(self._candidate(item.id, decision, item.recipient, item.part))
                 continue

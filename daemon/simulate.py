@@ -132,7 +132,7 @@ def deliver_here(engine: Engine, deliverer: Deliverer, rules: ActiveRules) -> Ca
         while True:
             tick(engine, rules, lambda channel, ids: deliverer.deliver(channel, ids, now), now)
             with reading(engine) as connection:
-                if not busy(connection, now) and not notices.has_unbound(connection):
+                if not busy(connection, now) and not notices.has_unbound(connection, now):
                     return
 
     return tick_and_settle
@@ -169,6 +169,7 @@ COPIED = (
     "tally",
     "agenda",
     "signatures",
+    "mutes",
 )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from daemon.domain.ladder import Act, Audience, Part, Role, Subject, SubjectKind
@@ -20,6 +20,8 @@ from daemon.store.engine import chunks
 from daemon.store.tables import decisions, deliveries, items, notices, signatures, unaddressed
 
 _i, _n, _d = items.c, notices.c, deliveries.c
+OVER_BUDGET = "over_budget"
+"""Why a notice is over whose items wait for the next bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +187,46 @@ def item_ids(connection: Connection, decision_ids: Sequence[int]) -> dict[tuple[
     return found
 
 
-def unbound(connection: Connection) -> list[StoredItem]:
-    """Return items that wait for a notice: a new holder's, and weaker ones whose stronger fell out."""
-    query = select(items).where(_i.state == "open", _i.notice_id.is_(None)).order_by(_i.id)
+_UNBOUND = and_(_i.state == "open", _i.notice_id.is_(None))
+
+
+def unbound(connection: Connection, now: datetime) -> list[StoredItem]:
+    """Return items that wait for a notice: a new holder's, weaker ones whose stronger fell out, and those
+    that no channel could take and whose next bundle has come.
+    """
+    query = select(items).where(_UNBOUND, _held_no_longer(now)).order_by(_i.id)
     return [item_of(row) for row in connection.execute(query)]
 
 
-def has_unbound(connection: Connection) -> bool:
-    query = select(_i.id).where(_i.state == "open", _i.notice_id.is_(None)).limit(1)
+def has_unbound(connection: Connection, now: datetime) -> bool:
+    query = select(_i.id).where(_UNBOUND, _held_no_longer(now)).limit(1)
     return connection.execute(query).first() is not None
+
+
+def _held_no_longer(now: datetime) -> ColumnElement[bool]:
+    return or_(_i.held_until.is_(None), _i.held_until <= now)
+
+
+def held(connection: Connection, now: datetime) -> int:
+    """Count the items that wait for the next bundle, because no channel had room for them."""
+    query = select(func.count()).select_from(items).where(_UNBOUND, _i.held_until > now)
+    return connection.execute(query).scalar() or 0
+
+
+def next_held(connection: Connection) -> datetime | None:
+    """Return when the next of those is bound again."""
+    found: datetime | None = connection.execute(select(func.min(_i.held_until)).where(_UNBOUND)).scalar()
+    return found
+
+
+def hold_until(connection: Connection, notice: int, until: datetime, now: datetime) -> None:
+    """Take a notice's items out of it, to be bound anew at ``until``; the notice itself is over."""
+    connection.execute(
+        update(items)
+        .where(_i.notice_id == notice, _i.state == "open")
+        .values(notice_id=None, held_until=until)
+    )
+    end(connection, notice, "dropped", {"code": OVER_BUDGET, "until": until}, now)
 
 
 def supersede(connection: Connection, pairs: Sequence[tuple[int, int]], now: datetime) -> None:
