@@ -79,7 +79,7 @@ def _campaigns(connection: Connection, rules: RuleSet, day: date) -> list[dict[s
     for number, campaign in facts.load_campaigns(connection, rules.campaigns).items():
         count = rates.count(number, day)
         states = listing.cases_by_state(connection, number)
-        reading = _Verdicts(rates, rules, number, campaign, listing.first_recorded(connection, number), day)
+        reading = _Verdicts(rates, rules, number, campaign, listing.first_known(connection, number), day)
         found.append(
             {
                 "id": campaign.id,
@@ -104,12 +104,12 @@ class _Verdicts:
         rules: RuleSet,
         number: int,
         campaign: Campaign,
-        first_recorded: date | None,
+        first_known: date | None,
         day: date,
     ) -> None:
         self.rates, self.calendar = rates, rules.calendar
         self.number, self.campaign = number, campaign
-        self.first_recorded, self.day = first_recorded, day
+        self.first_known, self.day = first_known, day
 
     def of(self, milestone: Milestone) -> dict[str, Any]:
         from daemon.domain.pace import floor_percent, missing, verdict
@@ -135,12 +135,16 @@ class _Verdicts:
         return self.rates.count(self.number, self.day)
 
     def _count(self, milestone: Milestone, final_on: date, afterwards: bool) -> Count:
-        recorded = None if afterwards else min(self.day, final_on)
-        return self.rates.count(self.number, milestone.on, recorded=recorded)
+        from daemon.store.tally import end_of
+
+        known = None if afterwards else end_of(min(self.day, final_on))
+        return self.rates.count(self.number, milestone.on, known=known)
 
     def _was_recorded_afterwards(self, by: date) -> bool:
         """Whether nothing at all was on record then: a ledger of old days, brought in later."""
-        return self.first_recorded is not None and self.first_recorded > by
+        from daemon.store.tally import end_of
+
+        return self.first_known is not None and self.first_known > end_of(by)
 
 
 def _rules(context: Context, connection: Connection) -> dict[str, Any]:

@@ -30,11 +30,13 @@ class Outcome(StrEnum):
 class Standing:
     """Where a subject stands on one ladder.
 
-    ``since``: what lies before it is not owed (``None``: everything is owed). Both move by events only.
+    ``since``: what lies before it is not owed (``None``: everything is owed). ``moved_at`` is when the event
+    came that set it. All move by events only.
     """
 
     anchor_version: int
     since: datetime | None
+    moved_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -206,10 +208,13 @@ def _of_wording(rung: Rung, done: frozenset[str], zone: tzinfo) -> frozenset[str
 
 
 def _in_range(occurrence: Occurrence, rung: Rung, facts: Facts, ladder: Ladder, was_ahead: bool) -> bool:
-    """Whether an occurrence lies at or after the last event or activation that set a limit to it."""
-    standing = facts.standings.get(ladder.id)
-    event = standing.since if standing else None
-    if rung.since is None or (event and event > rung.since):
+    """Whether an occurrence lies at or after what limits it: the event or the activation that came later.
+
+    Who enters a case after an edit of the rules, with yesterday's date, has it handed over all the same.
+    """
+    standing = facts.standings.get(ladder.id) or Standing(0, None)
+    event, came = standing.since, standing.moved_at or standing.since
+    if rung.since is None or (came and came > rung.since):
         return event is None or occurrence.instant >= event
     return was_ahead or occurrence.instant >= rung.since
 

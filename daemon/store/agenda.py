@@ -49,13 +49,21 @@ _LIVE = and_(_c.due_at.is_not(None), _c.set_aside.is_(None))
 
 
 def _row(row: Any) -> AgendaRow:
-    kind, subject_id, ladder, due_at, since, anchor_version, version = row
-    return AgendaRow(
-        Subject(SubjectKind(kind), subject_id), ladder, due_at, Standing(anchor_version, since), version
-    )
+    kind, subject_id, ladder, due_at, since, moved_at, anchor_version, version = row
+    standing = Standing(anchor_version, since, moved_at)
+    return AgendaRow(Subject(SubjectKind(kind), subject_id), ladder, due_at, standing, version)
 
 
-_COLUMNS = (_c.subject_kind, _c.subject_id, _c.ladder, _c.due_at, _c.since, _c.anchor_version, _c.version)
+_COLUMNS = (
+    _c.subject_kind,
+    _c.subject_id,
+    _c.ladder,
+    _c.due_at,
+    _c.since,
+    _c.moved_at,
+    _c.anchor_version,
+    _c.version,
+)
 
 
 def due(connection: Connection, now: datetime, limit: int) -> list[AgendaRow]:
@@ -82,11 +90,11 @@ def standings(
     """Return where subjects stand on each of their ladders."""
     found: dict[int, dict[str, Standing]] = {}
     for chunk in chunks(ids):
-        query = select(_c.subject_id, _c.ladder, _c.anchor_version, _c.since).where(
+        query = select(_c.subject_id, _c.ladder, _c.anchor_version, _c.since, _c.moved_at).where(
             _c.subject_kind == kind, _c.subject_id.in_(chunk)
         )
-        for subject_id, ladder, version, since in connection.execute(query):
-            found.setdefault(subject_id, {})[ladder] = Standing(version, since)
+        for subject_id, ladder, *standing in connection.execute(query):
+            found.setdefault(subject_id, {})[ladder] = Standing(*standing)
     return found
 
 
@@ -157,6 +165,7 @@ def enter(
             "subject_id": subject.id,
             "ladder": ladder.id,
             "since": since,
+            "moved_at": now,
             "due_at": now,
         }
         for ladder in ladders
@@ -217,6 +226,7 @@ _PUT = (
     )
     .values(
         since=bindparam("begins"),
+        moved_at=bindparam("came"),
         anchor_version=bindparam("anchored"),
         due_at=bindparam("look_at"),
         version=_c.version + 1,
@@ -236,6 +246,7 @@ def put(connection: Connection, rows: Sequence[tuple[AgendaRow, Standing]], now:
             "id": row.subject.id,
             "on": row.ladder,
             "begins": standing.since,
+            "came": standing.moved_at,
             "anchored": standing.anchor_version,
             "look_at": min(row.due_at, now) if row.due_at else now,
         }
@@ -285,7 +296,9 @@ def touch_ladders(connection: Connection, ladders: Iterable[str], now: datetime)
 def restart_all(connection: Connection, since: datetime) -> None:
     """Begin again from a moment: nothing before it is owed (the simulator's ``--from``)."""
     connection.execute(
-        update(agenda).values(since=since, due_at=since, version=_c.version + 1, set_aside=None)
+        update(agenda).values(
+            since=since, moved_at=since, due_at=since, version=_c.version + 1, set_aside=None
+        )
     )
 
 

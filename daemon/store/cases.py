@@ -147,8 +147,7 @@ def happen(
         _look_again(connection, case)
     if move is Move.RESTARTED:
         _unsign(connection, case)
-    today = local_day(now, zone)
-    _count(connection, case, after, event.on, today)
+    _count(connection, case, after, event.on, tally.known_from(now, zone))
     events.record(
         connection,
         subject_of(case),
@@ -159,7 +158,7 @@ def happen(
         note=event.note,
         data={
             "before": _frozen(case),
-            "standings": {k: [s.anchor_version, _iso(s.since)] for k, s in standings.items()},
+            "standings": {k: _standing_json(s) for k, s in standings.items()},
             **({"due_on": event.due_on} if event.due_on else {}),
             **({"unit": event.unit} if event.unit else {}),
             **({"changes": dict(event.changes)} if event.changes else {}),
@@ -169,16 +168,20 @@ def happen(
     return after
 
 
-def _count(connection: Connection, before: Case, after: Case, effective: date, recorded: date) -> None:
+def _count(connection: Connection, before: Case, after: Case, effective: date, known: date) -> None:
     """Book what an event changed: out of the old unit, into the new."""
     old, new = counts(before), counts(after)
     if before.unit != after.unit:
         out = (-old[0], -old[1], -old[2])
-        tally.add(connection, before.campaign, before.unit, effective, recorded, out)
-        tally.add(connection, after.campaign, after.unit, effective, recorded, new)
+        tally.add(connection, before.campaign, before.unit, effective, known, out)
+        tally.add(connection, after.campaign, after.unit, effective, known, new)
         return
     delta = (new[0] - old[0], new[1] - old[1], new[2] - old[2])
-    tally.add(connection, after.campaign, after.unit, effective, recorded, delta)
+    tally.add(connection, after.campaign, after.unit, effective, known, delta)
+
+
+def _standing_json(standing: Standing) -> list[Any]:
+    return [standing.anchor_version, _iso(standing.since), _iso(standing.moved_at)]
 
 
 def _iso(instant: datetime | None) -> str | None:
@@ -217,7 +220,7 @@ def undo(connection: Connection, case: Case, by: str, note: str, now: datetime, 
         return None
     before = thaw(last.data["before"])
     connection.execute(update(cases).where(cases.c.id == case.id).values(**_values(before)))
-    _count(connection, case, before, last.effective_on, local_day(now, zone))
+    _count(connection, case, before, last.effective_on, tally.known_from(now, zone))
     rows = agenda.of_subject(connection, subject_of(case))
     agenda.put(connection, [(row, _former(row, last.data["standings"])) for row in rows], now)
     _look_again(connection, case)
@@ -256,8 +259,8 @@ def _former(row: AgendaRow, standings: Mapping[str, Any]) -> Standing:
     """Return where a case stood on a ladder before an event; on a ladder newer than that, where it stands."""
     if row.ladder not in standings:
         return row.standing
-    version, since = standings[row.ladder]
-    return Standing(version, datetime.fromisoformat(since) if since else None)
+    version, *instants = standings[row.ladder]
+    return Standing(version, *(datetime.fromisoformat(each) if each else None for each in instants))
 
 
 def next_number(connection: Connection, campaign: int, numbering: str) -> str:
@@ -277,10 +280,9 @@ def enter_missing(connection: Connection, ladders: list[Ladder], now: datetime) 
     nothing that its case does not.
     """
     a = agenda_table.c
-    mine = (
-        select(func.max(a.since))
-        .where(a.subject_kind == "case", a.subject_id == cases.c.id)
-        .scalar_subquery()
+    mine, came = (
+        select(func.max(each)).where(a.subject_kind == "case", a.subject_id == cases.c.id).scalar_subquery()
+        for each in (a.since, a.moved_at)
     )
     made = 0
     for ladder in ladders:
@@ -291,9 +293,19 @@ def enter_missing(connection: Connection, ladders: list[Ladder], now: datetime) 
             literal(ladder.id),
             literal(now, Instant),
             mine,
+            came,
             literal(1),
             literal(1),
         ).where(cases.c.id.not_in(on_it))
-        columns = [a.subject_kind, a.subject_id, a.ladder, a.due_at, a.since, a.anchor_version, a.version]
+        columns = [
+            a.subject_kind,
+            a.subject_id,
+            a.ladder,
+            a.due_at,
+            a.since,
+            a.moved_at,
+            a.anchor_version,
+            a.version,
+        ]
         made += connection.execute(insert(agenda_table).from_select(columns, source)).rowcount
     return made

@@ -204,7 +204,7 @@ def _case_facts(case: Case, subject: Subject, known: Known, standings: Mapping[s
 
 def _case_names(case: Case, own: Names, known: Known, campaign: Campaign, instant: datetime) -> Names:
     day = local_day(instant, campaign.zone)
-    count = known.rates.count(case.campaign, day, case.unit)
+    count = known.rates.count(case.campaign, day, case.unit, known=day)
     unit = {**_mapping(own["unit"]), "total": count.total, "closed": count.closed}
     return {**own, **_countdown(case.due_on, day, case.is_open), "unit": unit}
 
@@ -252,17 +252,20 @@ def _matter_names(matter: Matter, own: Names, known: Known, campaign: Campaign, 
     day = local_day(instant, campaign.zone)
     names = {**own, **_countdown(matter.due_on, day, bool(own["open"]))}
     if matter.kind in (SubjectKind.TARGET, SubjectKind.CAMPAIGN):
-        names |= target_numbers(matter, known, campaign, day)
+        names |= target_numbers(matter, known, campaign, day, known_by=day)
     return names
 
 
-def target_numbers(matter: Matter, known: Known, campaign: Campaign, day: date) -> dict[str, object]:
-    """Return the numbers of a target or campaign as of the end of ``day``, as they had been told by then.
+def target_numbers(
+    matter: Matter, known: Known, campaign: Campaign, day: date, known_by: date | None = None
+) -> dict[str, object]:
+    """Return the numbers of a target or campaign as of the end of ``day``.
 
-    A milestone's own numbers stop at the milestone.
+    ``known_by`` leaves out what was not on file at the midnight that begins that day. A milestone's own
+    numbers stop at the milestone.
     """
     upto = min(day, matter.due_on) if matter.kind is SubjectKind.TARGET and matter.due_on else day
-    count = known.rates.count(matter.campaign, upto, matter.unit, recorded=day)
+    count = known.rates.count(matter.campaign, upto, matter.unit, known=known_by)
     expected = pace(count, campaign.pace_from, campaign.milestones, upto)
     numbers: dict[str, object] = {
         "total": count.total,

@@ -434,8 +434,8 @@ def cases_due_on(connection: Connection, day: date) -> list[Case]:
     return [case_of(row) for row in connection.execute(query)]
 
 
-def first_recorded(connection: Connection, campaign: int) -> date | None:
-    """Return the day on which anything was first recorded of a campaign's cases."""
-    query = select(func.min(tally.c.recorded_on)).where(tally.c.campaign_id == campaign)
+def first_known(connection: Connection, campaign: int) -> date | None:
+    """Return the first day whose beginning midnight knew anything of a campaign's cases."""
+    query = select(func.min(tally.c.known_from)).where(tally.c.campaign_id == campaign)
     found: date | None = connection.execute(query).scalar()
     return found
