@@ -7,10 +7,12 @@ import sys
 from statistics import median
 from time import perf_counter
 
+from tests.bench.setting import Setting
+
 ROUNDS = 7
 
 
-def measure() -> dict[str, object]:
+def measure(setting: Setting) -> dict[str, object]:
     ours = _seconds([sys.executable, "-m", "daemon.cli", "--help"])
     floor = _seconds([sys.executable, "-c", "pass"])
     return {"seconds": round(ours, 3), "floor_seconds": round(floor, 3), "ratio": round(ours / floor, 1)}
