@@ -59,7 +59,7 @@ bundles:
 
 @dataclass(frozen=True)
 class County:
-    """How much is on file. ``by_mail``: its people have no WeCom. ``due``: all cases are to be looked at."""
+    """How much is on file. ``by_mail``: its people have e-mail only. ``due``: all cases are to be looked at."""
 
     cases: int
     units: int = 36
@@ -117,8 +117,8 @@ def _units(county: County) -> Iterator[tuple[object, ...]]:
 
 def _people(county: County) -> Iterator[tuple[object, ...]]:
     for n in range(1, county.units * len(SEATS) + 1):
-        wecom = None if county.by_mail else f"u{n}"
-        yield n, f"人员{n}", f"139{n:08}", f"u{n}@panshi.example", wecom
+        wecom, phone = (None, None) if county.by_mail else (f"u{n}", f"139{n:08}")
+        yield n, f"人员{n}", phone, f"u{n}@panshi.example", wecom
 
 
 def _posts(county: County) -> Iterator[tuple[object, ...]]:
@@ -139,3 +139,44 @@ def _agenda(county: County, ladders: list[str]) -> Iterator[tuple[object, ...]]:
     for n in range(1, county.cases + 1):
         for ladder in ladders:
             yield "case", n, ladder, since, ahead if ladder == "case-due" else None
+
+
+def line(no: str, enterprise: str) -> dict[str, object]:
+    """Return one item as a template is told of it, for renderings without us."""
+    case = {"no": no, "enterprise": enterprise, "due_on": DUE_ON, "state": "signed", "key": False, "amount": None}
+    return {
+        "act": "reminder",
+        "act_title": "提醒",
+        "kind": "case",
+        "part": "to",
+        "title": f"{no} {enterprise}",
+        "unit": "第1乡",
+        "responsible": "人员1",
+        "anchor": "due",
+        "due_on": DUE_ON,
+        "days_left": 3,
+        "workdays_overdue": 0,
+        "case": case,
+        "filing": None,
+        "phase": None,
+        "numbers": None,
+        "assumed": False,
+    }
+
+
+def told(items: list[dict[str, object]]) -> dict[str, object]:
+    """Return what a template is told of a notice, for renderings without us."""
+    return {
+        "campaign": {"title": "磐石市招商引资违约失信问题专项整治", "document": "磐软环境组〔2018〕1号"},
+        "office": {"name": "磐石市软环境办", "phone": "0432-00000000"},
+        "person": {"name": "人员1", "title": ""},
+        "unit": {"name": "第1乡"},
+        "points": {"count": len(items), "day": "12月6日"},
+        "items": items,
+        "today": NOW.date(),
+        "audience": "unit",
+        "why": ["按规则于到期前3个工作日提醒联络员"],
+        "own_unit": False,
+        "acting_for": None,
+        "repeat": False,
+    }

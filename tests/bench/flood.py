@@ -1,0 +1,168 @@
+"""What 100,000 subjects that are due at once cost: plan, decide, release, render, store.
+
+The floor reads the same rows and writes the same rows with the bare driver, many to a statement, and renders
+the same texts with bare Jinja2; it looks at nothing, guards nothing and commits once a table. ``ratio`` is
+ours over the floor, the worse of the two databases. No provider takes part: the channel takes everything.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jinja2 import DictLoader, Environment
+from sqlalchemy import Engine
+
+from daemon.activate import ActiveRules
+from daemon.config.compiled import RuleSet
+from daemon.deliver import Deliverer
+from daemon.loop import HINTS_AT_ONCE, hint_due
+from daemon.release import release
+from daemon.render.wording import FILTERS
+from daemon.scan import scan
+from daemon.simulate import Collected
+from tests.bench.county import NOW, County, found, line, micros, told
+from tests.bench.setting import Bare, Setting, Watch, opened
+
+PER_UNIT = 20
+HINTED = 16
+"""So many ids go to a message (jobs/hints.py)."""
+MADE = ("decisions", "notices", "items", "deliveries", "attempts")
+
+
+def measure(setting: Setting) -> dict[str, Any]:
+    subjects = setting.size(100_000, 5_000)
+    each = {kind: _on(kind, subjects, setting) for kind in setting.databases}
+    return {
+        "ratio": max(figures["ratio"] for figures in each.values()),
+        "goal": 3.0,
+        "subjects": subjects,
+        **each,
+    }
+
+
+def _on(kind: str, subjects: int, setting: Setting) -> dict[str, Any]:
+    county = County(subjects, subjects // PER_UNIT, due=True)
+    with opened(kind) as engine, opened(kind) as other:
+        rule_set = found(engine, county)
+        found(other, county)
+        setting.progress(f"flood: {kind}, {subjects:,} due at once")
+        ours = _ours(engine, setting)
+        with Bare(engine) as bare:
+            made = {table: bare.rows(f"SELECT * FROM {table} ORDER BY id") for table in MADE}
+        assert len(made["decisions"]) == subjects, len(made["decisions"])
+        assert made["attempts"]
+        assert len(made["attempts"]) == len(made["deliveries"]), "some were not delivered"
+        floor = _floor(other, made, rule_set, setting)
+    return {
+        "ratio": round(ours.total / floor.total, 2),
+        "seconds": round(ours.total, 1),
+        "floor_seconds": round(floor.total, 1),
+        "subjects_a_second": round(subjects / ours.total),
+        "notices": len(made["notices"]),
+        "ours": ours.rounded(),
+        "floor": floor.rounded(),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+
+
+def _ours(engine: Engine, setting: Setting) -> Watch:
+    rules, watch = ActiveRules(engine), Watch()
+    rule_set = rules()
+    deliverer = Deliverer(engine, rules, lambda rule_set: dict.fromkeys(rule_set.channels, Collected))
+
+    def hand_over(channel: str, ids: Sequence[int]) -> None:
+        for start in range(0, len(ids), HINTED):
+            deliverer.deliver(channel, ids[start : start + HINTED], NOW)
+
+    with watch.on("plan, decide"):
+        scan(engine, rule_set, NOW, pause=lambda _seconds: None)
+    setting.progress(f"planned and decided: {watch.total:.1f} s")
+    with watch.on("release"):
+        release(engine, rule_set, NOW)
+    setting.progress(f"released: {watch.total:.1f} s")
+    with watch.on("look, render, record"):
+        assert hint_due(engine, hand_over, NOW) <= HINTS_AT_ONCE * 1000
+    setting.progress(f"rendered and recorded: {watch.total:.1f} s")
+    return watch
+
+
+_FINAL = {
+    "items": "UPDATE items SET state = 'said', closed_at = ? WHERE id = ?",
+    "notices": "UPDATE notices SET state = 'sent', sent_at = ? WHERE id = ?",
+    "deliveries": "UPDATE deliveries SET state = 'sent', attempts = 1 WHERE id = ?",
+    "decisions": "UPDATE decisions SET released_at = ? WHERE id = ?",
+}
+
+
+def _floor(
+    engine: Engine, made: Mapping[str, list[Any]], rule_set: RuleSet, setting: Setting
+) -> Watch:
+    watch, at = Watch(), micros(NOW)
+    with Bare(engine) as bare:
+        with watch.on("plan, decide"):
+            due = bare.rows(
+                "SELECT * FROM agenda WHERE due_at <= ? AND due_at IS NOT NULL AND set_aside IS NULL", [at]
+            )
+            ids = [row[1] for row in due]
+            cases = bare.among("SELECT * FROM cases WHERE id IN ({})", ids)
+            bare.among("SELECT * FROM agenda WHERE subject_kind = 'case' AND subject_id IN ({})", ids)
+            bare.among("SELECT * FROM decisions WHERE subject_kind = 'case' AND subject_id IN ({})", ids)
+            with bare.transaction():
+                bare.many(
+                    "UPDATE agenda SET due_at = ?, version = version + 1 WHERE subject_kind = 'case'"
+                    " AND subject_id = ? AND ladder = 'case-due' AND version = 1",
+                    [(at + 10**14, number) for number in ids],
+                )
+                _insert(bare, "decisions", made)
+        with watch.on("release"):
+            bare.rows("SELECT * FROM decisions WHERE release_at <= ?", [at])
+            bare.among("SELECT * FROM cases WHERE id IN ({})", ids)
+            bare.rows("SELECT * FROM persons")
+            bare.rows("SELECT * FROM posts")
+            with bare.transaction():
+                for table in ("notices", "items", "deliveries"):
+                    _insert(bare, table, made)
+                bare.many(_FINAL["decisions"], [(at, row[0]) for row in made["decisions"]])
+        with watch.on("look, render, record"):
+            bare.rows("SELECT * FROM deliveries")
+            bare.rows("SELECT * FROM notices")
+            bare.rows("SELECT * FROM items")
+            bare.among("SELECT * FROM cases WHERE id IN ({})", ids)
+            _render(made, cases, rule_set)
+            with bare.transaction():
+                _insert(bare, "attempts", made)
+                bare.many(_FINAL["deliveries"], [(row[0],) for row in made["deliveries"]])
+                bare.many(_FINAL["notices"], [(at, row[0]) for row in made["notices"]])
+                bare.many(_FINAL["items"], [(at, row[0]) for row in made["items"]])
+    setting.progress(f"floor: {watch.total:.1f} s")
+    return watch
+
+
+def _insert(bare: Bare, table: str, made: Mapping[str, list[Any]]) -> None:
+    rows = made[table]
+    marks = ",".join("?" * len(rows[0]))
+    bare.many(f"INSERT INTO {table} VALUES ({marks})", map(_given, rows))
+
+
+def _given(row: Sequence[Any]) -> tuple[Any, ...]:
+    """Write JSON that the driver has parsed as the text it was."""
+    return tuple(json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value for value in row)
+
+
+def _render(made: Mapping[str, list[Any]], cases: Sequence[Any], rule_set: RuleSet) -> None:
+    """Render each notice's text with the shipped template in a plain environment."""
+    plain = Environment(loader=DictLoader(dict(rule_set.templates)))
+    plain.filters |= FILTERS
+    template = plain.get_template("wecom/reminder.unit.j2")
+    enterprises = {row[0]: row[4] for row in cases}
+    subject_of = {row[0]: row[2] for row in made["decisions"]}
+    lines: dict[int, list[dict[str, object]]] = {}
+    for item in made["items"]:
+        number = subject_of[item[1]]
+        each = line(f"PS-2018-{number:07}", enterprises[number])
+        lines.setdefault(item[11], []).append(each)
+    for notice in made["notices"]:
+        template.render(told(lines[notice[0]]))
