@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, select
@@ -18,6 +19,7 @@ from daemon.domain.pace import Count, missing, pace, rectification_rate, verdict
 from daemon.domain.plan import Facts
 from daemon.domain.workdays import local_day
 from daemon.store import agenda
+from daemon.store.asked import Asked
 from daemon.store.engine import chunks
 from daemon.store.tables import campaigns, cases, subjects, units
 from daemon.store.tally import Rates
@@ -25,7 +27,10 @@ from daemon.store.tally import Rates
 log = logging.getLogger(__name__)
 FILING_OPEN = ("open", "returned")
 _CASE_COLUMNS = {"campaign": "campaign_id", "unit": "unit_id"}
-_CASE_FIELDS = [each.name for each in fields(Case)]
+_CASE_NAMES = [_CASE_COLUMNS.get(each.name, each.name) for each in fields(Case)]
+_IN_ORDER = itemgetter(*(cases.c.keys().index(name) for name in _CASE_NAMES))
+"""Where the fields of a case stand in a row of ``cases``."""
+_STATE = _CASE_NAMES.index("state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +85,9 @@ class Known:
 
 
 def case_of(row: Row[Any]) -> Case:
-    """Parse a row of ``cases`` once; inside, it is a value."""
-    mapping = row._mapping
-    values = {name: mapping[_CASE_COLUMNS.get(name, name)] for name in _CASE_FIELDS}
-    return Case(**{**values, "state": State(values["state"])})
+    """Parse a whole row of ``cases`` once; inside, it is a value."""
+    values = _IN_ORDER(row)
+    return Case(*values[:_STATE], State(values[_STATE]), *values[_STATE + 1 :])
 
 
 def matter_of(row: Row[Any]) -> Matter:
@@ -102,9 +106,13 @@ def matter_of(row: Row[Any]) -> Matter:
     )
 
 
-def load_units(connection: Connection) -> dict[int, Unit]:
+def load_units(connection: Connection, ids: Iterable[int] | None = None) -> dict[int, Unit]:
+    """Return units by their number: those of ``ids``, or all."""
     query = select(units.c.id, units.c.name, units.c.kind)
-    return {row.id: Unit(row.id, row.name, row.kind) for row in connection.execute(query)}
+    if ids is None:
+        return {row[0]: Unit(*row) for row in connection.execute(query)}
+    found = (connection.execute(query.where(units.c.id.in_(some))).all() for some in chunks(list(ids)))
+    return {row[0]: Unit(*row) for rows in found for row in rows}
 
 
 def load_campaigns(connection: Connection, known: Mapping[str, Campaign]) -> dict[int, Campaign]:
@@ -113,18 +121,27 @@ def load_campaigns(connection: Connection, known: Mapping[str, Campaign]) -> dic
     return {row.id: known[row.key] for row in connection.execute(query) if row.key in known}
 
 
-def load(connection: Connection, wanted: Iterable[Subject], known: Mapping[str, Campaign]) -> Known:
+def load(
+    connection: Connection,
+    wanted: Iterable[Subject],
+    known: Mapping[str, Campaign],
+    ladders: Collection[str] | None = None,
+) -> Known:
     """Load the facts of ``wanted``. Names as of an instant are read when they are asked for, within the
     same connection; a subject that is not on file, or no longer named by the rules, is left out.
+
+    ``ladders``: only where they stand on these is asked for.
     """
     kinds = agenda.by_kind(dict.fromkeys(wanted))
     case_ids = kinds.get(SubjectKind.CASE, [])
     matter_ids = [i for kind, ids in kinds.items() if kind is not SubjectKind.CASE for i in ids]
-    found = Known({}, {}, {}, load_units(connection), load_campaigns(connection, known), Rates(connection))
+    mine = Asked(connection, load_units)
+    found = Known({}, {}, {}, mine, load_campaigns(connection, known), Rates(connection))
     rows = [(SubjectKind.CASE, row) for row in _rows(connection, cases, case_ids)]
     rows += [(SubjectKind(row.kind), row) for row in _rows(connection, subjects, matter_ids)]
+    mine.fetch(row.unit_id for _, row in rows if row.unit_id is not None)
     # Standings are read last: who is faster than us moves them, and what was decided before is then stale.
-    standings = {kind: agenda.standings(connection, kind, ids) for kind, ids in kinds.items()}
+    standings = {kind: agenda.standings(connection, kind, ids, ladders) for kind, ids in kinds.items()}
     for kind, row in rows:
         subject = Subject(kind, row.id)
         try:
@@ -136,9 +153,8 @@ def load(connection: Connection, wanted: Iterable[Subject], known: Mapping[str, 
 
 
 def _rows(connection: Connection, table: Table, ids: Sequence[int]) -> list[Row[Any]]:
-    return [
-        row for chunk in chunks(ids) for row in connection.execute(select(table).where(table.c.id.in_(chunk)))
-    ]
+    found = (connection.execute(select(table).where(table.c.id.in_(some))).all() for some in chunks(ids))
+    return [row for rows in found for row in rows]
 
 
 def _take(found: Known, subject: Subject, row: Row[Any], standings: Mapping[str, Any]) -> None:

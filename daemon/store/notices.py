@@ -302,8 +302,10 @@ class Rival:
     instant: datetime
 
 
-def rivals(connection: Connection, subjects: Iterable[Subject], persons: Iterable[int]) -> list[Rival]:
-    """Return every live item that says something of these subjects to these persons."""
+def rivals(
+    connection: Connection, subjects: Iterable[Subject], persons: Iterable[int], after: datetime
+) -> list[Rival]:
+    """Return every live item that says something of these subjects to these persons, of later rungs."""
     c = decisions.c
     wanted = set(subjects)
     query = (
@@ -325,6 +327,7 @@ def rivals(connection: Connection, subjects: Iterable[Subject], persons: Iterabl
             c.subject_id.in_({subject.id for subject in wanted}),
             _i.person_id.in_(set(persons)),
             _i.state.in_(("open", "said")),
+            c.instant > after,
         )
     )
     found = [
