@@ -17,9 +17,9 @@ from daemon import clock
 from daemon.channels import Channel, Message, Receipt
 from daemon.config.compiled import RuleSet
 from daemon.domain.campaign import Campaign
-from daemon.domain.ladder import Addressee, Audience, Part, Rung, Subject
+from daemon.domain.ladder import Addressee, Audience, Part, Role, Rung, Subject
 from daemon.domain.legs import MANUAL, Hours, leg_name, open_leg
-from daemon.domain.people import EVERY_UNIT
+from daemon.domain.people import names_every_unit, tells_every_unit
 from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
 from daemon.domain.why import ROLE_TITLES
 from daemon.domain.windows import departure
@@ -99,11 +99,12 @@ class Deliverer:
         letters = self.letters(channel, ids, rule_set, now)
         handed_over = 0
         outcome: Outcome | None = None
-        for letter in letters:
-            opened = self._record_and_open(outcome, letter, rule_set, now)
-            outcome = self._send(letter, opened, rule_set) if opened else None
-            handed_over += bool(outcome and outcome.kind == "sent")
-        self._record_and_open(outcome, None, rule_set, now)
+        with self.engine.connect() as connection:  # one for all: each send has a transaction of its own
+            for letter in letters:
+                opened = self._record_and_open(connection, outcome, letter, rule_set, now)
+                outcome = self._send(letter, opened, rule_set) if opened else None
+                handed_over += bool(outcome and outcome.kind == "sent")
+            self._record_and_open(connection, outcome, None, rule_set, now)
         if letters and (mine := self._made().get((rule_set.hash, channel))):
             mine.close()
         return handed_over
@@ -178,7 +179,12 @@ class Deliverer:
         return Outcome(letter, number, "sent", provider_id=receipt.provider_id)
 
     def _record_and_open(
-        self, outcome: Outcome | None, letter: Letter | None, rule_set: RuleSet, now: datetime
+        self,
+        connection: Connection,
+        outcome: Outcome | None,
+        letter: Letter | None,
+        rule_set: RuleSet,
+        now: datetime,
     ) -> Opened | None:
         """Record how the last try ended and open the next, in one transaction.
 
@@ -188,7 +194,7 @@ class Deliverer:
         while outcome is not None or letter is not None:
             at = clock.monotonic()
             try:
-                with writing(self.engine) as connection:
+                with connection.begin():
                     if outcome is not None:
                         _Recorder(connection, rule_set, now).record(outcome)
                     number = _open(connection, letter, rule_set, now) if letter else None
@@ -341,10 +347,6 @@ class Verdict:
         return bool(self.dropped or self.heirs or self.vacant) or not self.says_something
 
 
-def _tells_every_unit(rung: Rung) -> bool:
-    return any(role in EVERY_UNIT for line in (*rung.to, *rung.copy) for role in line)
-
-
 Anchored = tuple[Subject, str, int, int]
 """What an item speaks of, and to whom: subject, ladder, anchor version, person."""
 
@@ -370,7 +372,7 @@ class _Look:
         self.directory = people.directory(connection, self.today, self._concerned(subjects))
         self.signed = notices.signed(connection, subjects) if rule_set.asks_signatures else set()
         self.rivals = self._rivals(subjects, {item.person for item in stored})
-        self.persons = people.asked(connection, {notice.person for notice in self.notices.values()})
+        self.persons = people.asked(connection, self._named())
         self.titles = people.titles(connection, {n.person for n in self.notices.values()})
         told_group = any(notice.audience is Audience.GROUP for notice in self.notices.values())
         self.unreached = self._unreached(connection) if told_group else ()
@@ -380,9 +382,16 @@ class _Look:
         """Return the units whose seats matter here; ``None`` where any may: for what concerns all of them."""
         concerned = {self.known.unit_of(subject) for subject in subjects if subject in self.known.facts}
         rungs = (self._rung(decision) for decision in self.decisions.values())
-        if None in concerned or any(_tells_every_unit(rung) for rung in rungs if rung):
+        if None in concerned or any(tells_every_unit(rung) for rung in rungs if rung):
             return None
         return {unit for unit in concerned if unit is not None}
+
+    def _named(self) -> set[int]:
+        """Return the persons that messages surely name: who is told, and the heads of the units concerned."""
+        told = {notice.person for notice in self.notices.values()}
+        units = {case.unit for case in self.known.cases.values()}
+        heads = (self.directory.resolve((Role.UNIT_HEAD,), unit) for unit in units)
+        return told | {head.person for found in heads for head in found}
 
     def _rung(self, decision: decisions.Decision) -> Rung | None:
         ladder = self.rule_set.ladders.get(decision.ladder)
@@ -490,7 +499,8 @@ class _Look:
         decision, lines = self.decisions[item.decision], self._lines(item)
         if item.line >= len(lines):
             return ()
-        return self.directory.resolve(lines[item.line], self.known.unit_of(decision.subject), self.units)
+        line, unit = lines[item.line], self.known.unit_of(decision.subject)
+        return self.directory.resolve(line, unit, self.units if names_every_unit(line) else ())
 
     def _heirs(self, item: StoredItem) -> list[NewItem]:
         """Return items for those who hold the seat now and have not been told, nor will be.

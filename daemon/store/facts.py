@@ -10,7 +10,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from daemon.domain.campaign import Campaign
 from daemon.domain.case import AT_REST, Case, State
@@ -86,8 +86,9 @@ class Known:
 
 def case_of(row: Row[Any]) -> Case:
     """Parse a whole row of ``cases`` once; inside, it is a value."""
-    values = _IN_ORDER(row)
-    return Case(*values[:_STATE], State(values[_STATE]), *values[_STATE + 1 :])
+    values = list(_IN_ORDER(row))
+    values[_STATE] = State(values[_STATE])
+    return Case(*values)
 
 
 def matter_of(row: Row[Any]) -> Matter:
@@ -106,12 +107,15 @@ def matter_of(row: Row[Any]) -> Matter:
     )
 
 
+_UNITS = select(units.c.id, units.c.name, units.c.kind)
+_THESE_UNITS = _UNITS.where(units.c.id.in_(bindparam("ids", expanding=True)))
+
+
 def load_units(connection: Connection, ids: Iterable[int] | None = None) -> dict[int, Unit]:
     """Return units by their number: those of ``ids``, or all."""
-    query = select(units.c.id, units.c.name, units.c.kind)
     if ids is None:
-        return {row[0]: Unit(*row) for row in connection.execute(query)}
-    found = (connection.execute(query.where(units.c.id.in_(some))).all() for some in chunks(list(ids)))
+        return {row[0]: Unit(*row) for row in connection.execute(_UNITS)}
+    found = (connection.execute(_THESE_UNITS, {"ids": some}).all() for some in chunks(list(ids)))
     return {row[0]: Unit(*row) for rows in found for row in rows}
 
 
@@ -137,8 +141,8 @@ def load(
     matter_ids = [i for kind, ids in kinds.items() if kind is not SubjectKind.CASE for i in ids]
     mine = Asked(connection, load_units)
     found = Known({}, {}, {}, mine, load_campaigns(connection, known), Rates(connection))
-    rows = [(SubjectKind.CASE, row) for row in _rows(connection, cases, case_ids)]
-    rows += [(SubjectKind(row.kind), row) for row in _rows(connection, subjects, matter_ids)]
+    rows = [(SubjectKind.CASE, row) for row in _rows(connection, _CASES, case_ids)]
+    rows += [(SubjectKind(row.kind), row) for row in _rows(connection, _MATTERS, matter_ids)]
     mine.fetch(row.unit_id for _, row in rows if row.unit_id is not None)
     # Standings are read last: who is faster than us moves them, and what was decided before is then stale.
     standings = {kind: agenda.standings(connection, kind, ids, ladders) for kind, ids in kinds.items()}
@@ -152,8 +156,13 @@ def load(
     return found
 
 
-def _rows(connection: Connection, table: Table, ids: Sequence[int]) -> list[Row[Any]]:
-    found = (connection.execute(select(table).where(table.c.id.in_(some))).all() for some in chunks(ids))
+_CASES, _MATTERS = (
+    select(table).where(table.c.id.in_(bindparam("ids", expanding=True))) for table in (cases, subjects)
+)
+
+
+def _rows(connection: Connection, query: Select[Any], ids: Sequence[int]) -> list[Row[Any]]:
+    found = (connection.execute(query, {"ids": some}).all() for some in chunks(ids))
     return [row for rows in found for row in rows]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from daemon.domain.ladder import Role
 from daemon.domain.people import Acting, Directory, Post
@@ -54,14 +54,14 @@ def directory(connection: Connection, on: date, of: Iterable[int] | None = None)
 
 
 _COLUMNS = (persons.c.id, persons.c.name, persons.c.phone, persons.c.email, persons.c.wecom)
+_LOAD = select(*_COLUMNS).where(persons.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def load(connection: Connection, ids: Iterable[int] | None) -> dict[int, Person]:
     """Return persons by their number: those of ``ids``, or all."""
-    query = select(*_COLUMNS)
     if ids is None:
-        return {row[0]: Person(*row) for row in connection.execute(query)}
-    found = (connection.execute(query.where(persons.c.id.in_(some))).all() for some in chunks(list(ids)))
+        return {row[0]: Person(*row) for row in connection.execute(select(*_COLUMNS))}
+    found = (connection.execute(_LOAD, {"ids": some}).all() for some in chunks(list(ids)))
     return {row[0]: Person(*row) for rows in found for row in rows}
 
 
