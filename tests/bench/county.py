@@ -59,7 +59,7 @@ bundles:
 
 @dataclass(frozen=True)
 class County:
-    """How much is on file. ``by_mail``: its people have e-mail only. ``due``: all cases are to be looked at."""
+    """How much is on file. ``due``: all cases are to be looked at; ``by_mail``: people have e-mail only."""
 
     cases: int
     units: int = 36
@@ -143,7 +143,14 @@ def _agenda(county: County, ladders: list[str]) -> Iterator[tuple[object, ...]]:
 
 def line(no: str, enterprise: str) -> dict[str, object]:
     """Return one item as a template is told of it, for renderings without us."""
-    case = {"no": no, "enterprise": enterprise, "due_on": DUE_ON, "state": "signed", "key": False, "amount": None}
+    case = {
+        "no": no,
+        "enterprise": enterprise,
+        "due_on": DUE_ON,
+        "state": "signed",
+        "key": False,
+        "amount": None,
+    }
     return {
         "act": "reminder",
         "act_title": "提醒",

@@ -1,4 +1,4 @@
-"""20,000 notices through a Valkey and real worker processes to a local gateway: half over HTTP, half over SMTP.
+"""20,000 notices through a Valkey and real worker processes to a local gateway, half by HTTP, half by SMTP.
 
 ``duban work`` claims, looks once more, renders, notes the try, sends and records. Beside it, with as many
 processes and threads, the same calls by the same client:
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,6 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 
 from daemon import clock
-from daemon.config.compiled import RuleSet
 from daemon.loop import hint_due
 from daemon.release import release
 from daemon.render import Renderer
@@ -118,9 +117,7 @@ def measure(setting: Setting) -> dict[str, Any]:
     }
 
 
-def _on(
-    kind: str, place: Scene, count: int, bare: Mapping[str, float], setting: Setting
-) -> dict[str, Any]:
+def _on(kind: str, place: Scene, count: int, bare: Mapping[str, float], setting: Setting) -> dict[str, Any]:
     ours = {name: _duban(kind, place, name, count, setting) for name in CHANNELS}
     celery = {name: _rival(kind, place, "celery", name, count, setting) for name in CHANNELS}
     huey = {name: _rival(kind, place, "huey", name, count, setting) for name in CHANNELS}
@@ -208,7 +205,7 @@ def _rival(kind: str, place: Scene, who: str, name: str, count: int, setting: Se
         engine = open_engine(url)
         call.fill(engine, name, json.loads(place.env["DUBAN_BENCH_CONTENT"])[name], count)
         more = {"DUBAN_DATABASE_URL": url}
-        argv = [[sys.executable, *WORKERS[who]] + _named(who, number) for number in range(PROCESSES)]
+        argv = [[sys.executable, *WORKERS[who], *_named(who, number)] for number in range(PROCESSES)]
         rate = _rate(place, who, name, argv, more, count)
 
         def recorded() -> bool:
@@ -245,7 +242,9 @@ def _drained(place: Scene, argv: Sequence[Sequence[str]], more: Mapping[str, str
     env = environment({**place.env, **more})
     with (place.folder / "workers.log").open("ab") as log, ExitStack() as stack:
         for each in argv:
-            worker = subprocess.Popen(each, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            worker = subprocess.Popen(
+                each, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
             stack.callback(_stop, worker)
         until = time.monotonic() + SECONDS
         while total < count:

@@ -2,13 +2,12 @@
 
 The floor reads the same rows and writes the same rows with the bare driver, many to a statement, and renders
 the same texts with bare Jinja2; it looks at nothing, guards nothing and commits a few times in all. ``ratio``
-is ours over the floor, the worse of the two databases. It ends where the bytes would leave: from there on it is
-one commit a send on purpose, and `deliver` measures that.
+is ours over the floor, the worse of the two databases. It ends where the bytes would leave: from there on it
+is one commit a send on purpose, and `deliver` measures that.
 """
 
 from __future__ import annotations
 
-import json
 import resource
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -98,9 +97,7 @@ _RELEASED = "UPDATE decisions SET released_at = ? WHERE id = ?"
 _CLAIMED = "UPDATE deliveries SET state = 'sending', claim = 1, lease_until = ? WHERE id = ?"
 
 
-def _floor(
-    engine: Engine, made: Mapping[str, list[Any]], rule_set: RuleSet, setting: Setting
-) -> Watch:
+def _floor(engine: Engine, made: Mapping[str, list[Any]], rule_set: RuleSet, setting: Setting) -> Watch:
     watch, at = Watch(), micros(NOW)
     with Bare(engine) as bare:
         with watch.on("plan, decide"):
@@ -117,7 +114,7 @@ def _floor(
                     " AND subject_id = ? AND ladder = 'case-due' AND version = 1",
                     [(at + 10**14, number) for number in ids],
                 )
-                _insert(bare, "decisions", made)
+                bare.insert_whole("decisions", made["decisions"])
         with watch.on("release"):
             bare.rows("SELECT * FROM decisions WHERE release_at <= ?", [at])
             bare.among("SELECT * FROM cases WHERE id IN ({})", ids)
@@ -125,7 +122,7 @@ def _floor(
             bare.rows("SELECT * FROM posts")
             with bare.transaction():
                 for table in ("notices", "items", "deliveries"):
-                    _insert(bare, table, made)
+                    bare.insert_whole(table, made[table])
                 bare.many(_RELEASED, [(at, row[0]) for row in made["decisions"]])
         with watch.on("claim, look, render"):
             bare.rows("SELECT * FROM deliveries")
@@ -137,17 +134,6 @@ def _floor(
                 bare.many(_CLAIMED, [(at, row[0]) for row in made["deliveries"]])
     setting.progress(f"floor: {watch.total:.1f} s")
     return watch
-
-
-def _insert(bare: Bare, table: str, made: Mapping[str, list[Any]]) -> None:
-    rows = made[table]
-    marks = ",".join("?" * len(rows[0]))
-    bare.many(f"INSERT INTO {table} VALUES ({marks})", map(_given, rows))
-
-
-def _given(row: Sequence[Any]) -> tuple[Any, ...]:
-    """Write JSON that the driver has parsed as the text it was."""
-    return tuple(json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value for value in row)
 
 
 def _render(made: Mapping[str, list[Any]], cases: Sequence[Any], rule_set: RuleSet) -> None:

@@ -1,4 +1,4 @@
-"""A gateway that takes everything at once: WeCom's two calls over HTTP, and SMTP; ``GET /stats`` says how many.
+"""A gateway that takes everything at once: WeCom's two calls over HTTP, and SMTP. ``GET /stats`` counts.
 
 It is as fast as Python can be, so that what is measured is the sender. Run as a process of its own::
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import sys
 import tempfile
@@ -105,6 +106,11 @@ class Bare:
     def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         self._connection.cursor().executemany(self._spelt(sql), rows)
 
+    def insert_whole(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows as they were read from such a table."""
+        marks = ",".join("?" * len(rows[0]))
+        self.many(f"INSERT INTO {table} VALUES ({marks})", map(_written, rows))
+
     def load(self, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Fill a table as fast as the database can, and let its numbers go on after those given."""
         names = ", ".join(f'"{name}"' for name in columns)
@@ -123,9 +129,8 @@ class Bare:
             for row in rows:
                 copy.write_row(row)
         if "id" in columns:
-            self.run(
-                f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), (SELECT max(id) FROM {table.name}))"
-            )
+            last = f"(SELECT max(id) FROM {table.name})"
+            self.run(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), {last})")
 
     def settle(self) -> None:
         """Bring a filled database to rest: what PostgreSQL does by itself within the hour, at once."""
@@ -140,6 +145,13 @@ class Bare:
         if self.is_sqlite:
             return tuple(value.isoformat() if isinstance(value, date) else value for value in row)
         return tuple(row)
+
+
+def _written(row: Sequence[Any]) -> tuple[Any, ...]:
+    """Write JSON that the driver has parsed as the text it was."""
+    return tuple(
+        json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value for value in row
+    )
 
 
 class Watch:

@@ -1,7 +1,7 @@
 """The call that every contender makes, by the very same client; and the outbox of those that keep records.
 
-A record is as a user of Celery or Huey writes it: the row is claimed, the call is made, the row is marked. The
-text lies ready in the row: nothing is looked at or rendered.
+A record is as a user of Celery or Huey writes it: the row is claimed, the call is made, the row is marked.
+The text lies ready in the row: nothing is looked at or rendered.
 """
 
 from __future__ import annotations
