@@ -43,10 +43,12 @@ def scan(
     *,
     batch: int = BATCH,
     pause: Callable[[float], object] = time.sleep,
+    alive: Callable[[], object] = lambda: None,
 ) -> int:
     """Look at all that is due, batch by batch, until nothing is; return how many rows were looked at.
 
-    After a full batch it pauses, so that on SQLite the workers come in between.
+    After a full batch it pauses, so that on SQLite the workers come in between. ``alive`` is called after
+    each.
     """
     looked = recover(engine, rule_set, now)
     while True:
@@ -55,6 +57,7 @@ def scan(
         if not rows:
             return looked
         looked += look(engine, rule_set, rows, now)
+        alive()
         pause(PAUSE if len(rows) == batch else 0)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from daemon.domain.case import OPEN, State
@@ -14,19 +16,41 @@ from daemon.store.tables import cases, tally
 _c = tally.c
 
 
+Day = tuple[int, int, date, date]
+"""Campaign, unit, the day it took effect, the day we were told."""
+Delta = tuple[int, int, int]
+"""Registered, dismissed, closed."""
+_COUNTS = ("registered", "dismissed", "closed")
+
+
+def add_all(connection: Connection, counts: Mapping[Day, Delta]) -> None:
+    """Add to many days at once; who does so at the same time waits, and never for us both ways."""
+    rows = [
+        dict(
+            zip(("campaign_id", "unit_id", "effective_on", "recorded_on", *_COUNTS), day + delta, strict=True)
+        )
+        for day, delta in sorted(counts.items())
+        if any(delta)
+    ]
+    if rows:
+        new = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(tally)
+        more = {name: _c[name] + new.excluded[name] for name in _COUNTS}
+        connection.execute(new.on_conflict_do_update(index_elements=tally.primary_key, set_=more), rows)
+
+
 def add(
     connection: Connection,
     campaign: int,
     unit: int,
     effective: date,
     recorded: date,
-    delta: tuple[int, int, int],
+    delta: Delta,
 ) -> None:
     """Add (registered, dismissed, closed) to a unit's day."""
     if not any(delta):
         return
     day = {"campaign_id": campaign, "unit_id": unit, "effective_on": effective, "recorded_on": recorded}
-    counts = dict(zip(("registered", "dismissed", "closed"), delta, strict=True))
+    counts = dict(zip(_COUNTS, delta, strict=True))
     added = update(tally).filter_by(**day).values({name: _c[name] + n for name, n in counts.items()})
     if connection.execute(added).rowcount:
         return
