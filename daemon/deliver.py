@@ -16,6 +16,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedEr
 from daemon import clock
 from daemon.channels import Channel, Message, Receipt
 from daemon.config.compiled import RuleSet
+from daemon.domain.burden import is_exempt
 from daemon.domain.campaign import Campaign
 from daemon.domain.ladder import Addressee, Audience, Part, Role, Rung, Subject
 from daemon.domain.legs import MANUAL, Hours, leg_name, open_leg
@@ -26,11 +27,12 @@ from daemon.domain.windows import departure
 from daemon.domain.workdays import local_day, midnight
 from daemon.errors import DeliveryError, DubanError, FaultyInputError, UnknownOutcomeError
 from daemon.render import Renderer
-from daemon.store import contexts, decisions, deliveries, facts, notices, people
+from daemon.store import burden, contexts, decisions, deliveries, facts, mutes, notices, people
+from daemon.store.burden import Burden
 from daemon.store.contexts import Line, Reference
 from daemon.store.deliveries import Claimed
 from daemon.store.engine import reading, writing
-from daemon.store.notices import Gap, NewItem, Notice, Rival, StoredItem
+from daemon.store.notices import Document, Gap, NewItem, Notice, Rival, StoredItem
 
 log = logging.getLogger(__name__)
 CALL_SECONDS = 20.0
@@ -51,6 +53,9 @@ class Letter:
     frozen: Mapping[str, Any]
     repeat: bool
     leg: str
+    person: int
+    on: date
+    """Whom it burdens, and on which office day."""
 
     def message(self, timeout: float) -> Message:
         f = self.frozen
@@ -223,10 +228,15 @@ class Deliverer:
                     broken.append((one, f"{type(fault).__name__}: {fault}"))
         for one, why in broken:
             self._cannot_say(one, rule_set, now, why)
-        if changed := [verdict for verdict in verdicts if verdict.changes]:
+        budgeted = claimed[0].channel in rule_set.budgets
+        if budgeted or any(verdict.changes for verdict in verdicts):
             with writing(self.engine) as connection:
-                for verdict in changed:
+                if budgeted:
+                    burden.hold(connection, (verdict.notice.person for verdict in verdicts))
+                for verdict in verdicts:
                     _apply(connection, verdict, now)
+                if budgeted:
+                    verdicts = [v for v in verdicts if _has_room(connection, v, rule_set, now)]
         renderer = self._renderer(rule_set)
         letters: list[Letter] = []
         for verdict in verdicts:
@@ -243,29 +253,29 @@ class Deliverer:
     def _letter(
         self, verdict: Verdict, look: _Look, renderer: Renderer, rule_set: RuleSet, now: datetime
     ) -> Letter | None:
-        claimed = verdict.claimed
+        claimed, person = verdict.claimed, verdict.notice.person
         if claimed.unknowns > resends(rule_set, claimed.channel):
             with writing(self.engine) as connection:
                 _Recorder(connection, rule_set, now).give_up(claimed)
             return None
         if claimed.frozen is not None:
-            return Letter(claimed, claimed.frozen, claimed.unknowns > 0, verdict.leg)
+            return Letter(claimed, claimed.frozen, claimed.unknowns > 0, verdict.leg, person, verdict.on)
         if not verdict.lines and verdict.notice.kind != "note":
             return None
         try:
-            content = look.render(verdict, renderer)
+            content = _approved(verdict) or look.render(verdict, renderer)
         except DubanError as fault:
             self._cannot_say(claimed, rule_set, now, str(fault))
             return None
-        person = look.persons[verdict.notice.person]
-        address = person.address(claimed.channel)
+        addressee = look.persons[person]
+        address = addressee.address(claimed.channel)
         if address is None:
             self._cannot_say(claimed, rule_set, now, "此人在这个渠道上没有地址")
             return None
         key = f"n{claimed.notice}d{claimed.id}a{claimed.attempts + 1}"
         items = [item.id for item, _ in verdict.lines]
-        frozen = {"key": key, "address": address, "name": person.name, "content": content, "items": items}
-        return Letter(claimed, frozen, repeat=False, leg=verdict.leg)
+        frozen = {"key": key, "address": address, "name": addressee.name, "content": content, "items": items}
+        return Letter(claimed, frozen, False, verdict.leg, person, verdict.on)
 
     def _cannot_say(self, claimed: Claimed, rule_set: RuleSet, now: datetime, why: str) -> None:
         """Go on to the next leg: this one cannot be rendered or addressed."""
@@ -275,16 +285,45 @@ class Deliverer:
                 _Recorder(connection, rule_set, now).next_leg_if_failed(claimed, why)
 
 
-def draft(engine: Engine, rule_set: RuleSet, notice: int, now: datetime) -> str:
-    """Return what a notice would say by e-mail if it left now: what an approver reads before he signs."""
-    unsent = Claimed(0, notice, 0, "email", 0, 0, 0, None)
+def documents(engine: Engine, rule_set: RuleSet, notice: int, now: datetime) -> dict[int, Document]:
+    """Return what a waiting notice, and those that carry the same decision, would say if they left now.
+
+    This is what an approver reads, by notice. A notice that has nothing to say any more has no words.
+    """
     with reading(engine) as connection:
-        look = _Look(connection, rule_set, [unsent], now)
-        verdict = look.judge(unsent)
-    if not verdict.lines:
-        return ""
-    content = look.render(verdict, Renderer(rule_set.templates))
-    return f"{content['subject']}\n\n{content['text']}"
+        loaded = notices.load(connection, [notice])
+        same = notices.same_document(connection, loaded[notice]) if notice in loaded else []
+        if not same:
+            return {}
+        pages = [(n.id, channel) for n in notices.load(connection, same).values() for channel in _channels(n)]
+        drafts = [Claimed(i, number, 0, channel, 0, 0, 0, None) for i, (number, channel) in enumerate(pages)]
+        look = _Look(connection, rule_set, drafts, now)
+        verdicts = [look.judge(draft) for draft in drafts]
+    renderer = Renderer(rule_set.templates)
+    written: dict[int, dict[str, dict[str, object]]] = {number: {} for number in same}
+    for verdict in verdicts:
+        if content := _drafted(look, verdict, renderer):
+            written[verdict.notice.id][verdict.claimed.channel] = content
+    return {number: Document(contents) for number, contents in written.items()}
+
+
+def _drafted(look: _Look, verdict: Verdict, renderer: Renderer) -> dict[str, object] | None:
+    try:
+        return look.render(verdict, renderer) if verdict.lines else None
+    except DubanError:
+        log.exception("cannot draft", extra={"notice": verdict.notice.id})
+        return None  # delivery finds the same, and takes the next leg
+
+
+def _channels(notice: Notice) -> tuple[str, ...]:
+    """Return every channel that a notice may take."""
+    return tuple(dict.fromkeys((*(channel for leg in notice.legs for channel in leg), MANUAL)))
+
+
+def _approved(verdict: Verdict) -> Mapping[str, object] | None:
+    """Return the words that a person approved for this channel: they leave unchanged."""
+    document = verdict.notice.document
+    return document.contents.get(verdict.claimed.channel) if document else None
 
 
 def call_seconds(rule_set: RuleSet, channel: str) -> float:
@@ -315,7 +354,14 @@ def lease_of(rule_set: RuleSet, channel: str) -> timedelta:
 def _open(connection: Connection, letter: Letter, rule_set: RuleSet, now: datetime) -> int | None:
     until = clock.wall() + lease_of(rule_set, letter.claimed.channel)
     return deliveries.open_attempt(
-        connection, letter.claimed, letter.frozen, now, until, repeat=letter.repeat
+        connection,
+        letter.claimed,
+        letter.frozen,
+        now,
+        until,
+        repeat=letter.repeat,
+        person=letter.person,
+        on=letter.on,
     )
 
 
@@ -325,6 +371,8 @@ class Verdict:
 
     claimed: Claimed
     notice: Notice
+    on: date
+    """The office day on which it is looked at: if it leaves now, it burdens the person on this day."""
     lines: tuple[Line, ...]
     dropped: tuple[tuple[int, Reason], ...] = ()
     heirs: tuple[tuple[int, NewItem], ...] = ()
@@ -371,6 +419,7 @@ class _Look:
         self.connection = connection
         self.directory = people.directory(connection, self.today, self._concerned(subjects))
         self.signed = notices.signed(connection, subjects) if rule_set.asks_signatures else set()
+        self.muted = mutes.persons_muted(connection, now)
         self.rivals = self._rivals(subjects, {item.person for item in stored})
         self.persons = people.asked(connection, self._named())
         self.titles = people.titles(connection, {n.person for n in self.notices.values()})
@@ -447,7 +496,8 @@ class _Look:
                     heirs += [(item.id, heir) for heir in self._heirs(item)]
                     vacant += self._vacant(item)
         lines = tuple(sorted(kept, key=self._order))
-        verdict = Verdict(claimed, notice, lines, tuple(dropped), tuple(heirs), tuple(vacant))
+        on = local_day(self.now, zone_of(self.known.campaigns, notice.campaign))
+        verdict = Verdict(claimed, notice, on, lines, tuple(dropped), tuple(heirs), tuple(vacant))
         if claimed.frozen is None and (lines or notice.kind == "note"):
             self.contexts[claimed.id] = contexts.build(notice, lines, self._reference())
         return verdict
@@ -491,6 +541,7 @@ class _Look:
             outranked_by=self._outranked_by(item, decision),
             to_alive=self._to_alive(item, decision),
             needs_approval=self.rule_set.acts[rung.act].approval is not None,
+            muted_by=self.muted.get(item.person),
         )
         return still_due(looked, about, self.now)
 
@@ -577,9 +628,34 @@ def _apply(connection: Connection, verdict: Verdict, now: datetime) -> None:
     if deliveries.settle(connection, verdict.claimed, "dropped"):
         deliveries.drop_others(connection, notice)
         # Where another channel is at it, how that ends decides.
-        if set(deliveries.leg_states(connection, notice, verdict.claimed.leg)) <= {"failed", "dropped"}:
+        if deliveries.OVER.issuperset(deliveries.leg_states(connection, notice, verdict.claimed.leg)):
             reason = notices.reason_json(verdict.dropped[0][1]) if verdict.dropped else {}
             notices.end(connection, notice, "dropped", reason, now)
+
+
+def _has_room(connection: Connection, verdict: Verdict, rule_set: RuleSet, now: datetime) -> bool:
+    """Count what is about to leave against the person's budget; without room, go on to the next leg.
+
+    Frozen bytes have been counted, and one thing of a notice that is exempt exempts the whole.
+    """
+    claimed, notice = verdict.claimed, verdict.notice
+    if claimed.frozen is not None or not (verdict.lines or notice.kind == "note"):
+        return True
+    load = Burden(notice.person, verdict.on, notice.act.rank if notice.act else -1, now)
+    budget = None if _is_exempt(verdict, rule_set) else rule_set.budgets[claimed.channel]
+    if burden.take(connection, claimed, load, budget):
+        return True
+    if burden.turn_away(connection, claimed, load):
+        _Recorder(connection, rule_set, now).next_leg_if_failed(claimed, "已到额度")
+    return False
+
+
+def _is_exempt(verdict: Verdict, rule_set: RuleSet) -> bool:
+    """Whether it is the office's note, or has anything in it that no budget holds."""
+    acts = {
+        rung.act for _, decision in verdict.lines if (rung := rule_set.rung(decision.ladder, decision.rung))
+    }
+    return verdict.notice.kind == "note" or any(is_exempt(rule_set.acts[act]) for act in acts)
 
 
 class _Recorder:
@@ -648,10 +724,14 @@ class _Recorder:
     def _tomorrow(self, claimed: Claimed) -> datetime:
         notice = notices.load(self.connection, [claimed.notice])[claimed.notice]
         zone = self._zone(notice)
-        tomorrow = midnight(self.rule_set.calendar.shift(local_day(self.now, zone), 1), zone)
+        tomorrow = self._next_workday(zone)
         window = self.rule_set.channel_windows.get(claimed.channel, self.rule_set.window)
         calendar, key = self.rule_set.calendar, str(claimed.id)
         return departure(claimed.channel, tomorrow, window, calendar, zone, key=key)
+
+    def _next_workday(self, zone: tzinfo) -> datetime:
+        """Return the midnight that begins the next working day."""
+        return midnight(self.rule_set.calendar.shift(local_day(self.now, zone), 1), zone)
 
     def _zone(self, notice: Notice) -> tzinfo:
         return zone_of(facts.load_campaigns(self.connection, self.rule_set.campaigns), notice.campaign)
@@ -667,7 +747,7 @@ class _Recorder:
         """
         states = deliveries.leg_states(self.connection, claimed.notice, claimed.leg)
         notice = notices.load(self.connection, [claimed.notice])[claimed.notice]
-        if notice.state != "ready" or any(state not in ("failed", "dropped") for state in states):
+        if notice.state != "ready" or not deliveries.OVER.issuperset(states):
             return
         if hold or claimed.channel == MANUAL:
             reason = {"code": "unknown" if hold else "failed", "why": why}
@@ -683,5 +763,17 @@ class _Recorder:
             key=str(person.id),
             start=claimed.leg + 1,
         )
+        if opening.leg == len(notice.legs) and burden.was_turned_away(self.connection, notice.id):
+            notices.hold_until(self.connection, notice.id, self._next_bundle(notice), self.now)
+            return
         notices.move_to_leg(self.connection, notice.id, opening.leg)
         notices.open_legs(self.connection, [(notice.id, opening.leg, opening.times)])
+
+    def _next_bundle(self, notice: Notice) -> datetime:
+        """Return the next slot of a notice's bundle; what leaves at once waits for the next working day."""
+        rules, zone = self.rule_set, self._zone(notice)
+        bundle = rules.bundles.get(notice.bundle)
+        if bundle is None:
+            return rules.window.open_from(self._next_workday(zone), rules.calendar, zone)
+        slot = bundle.slot_from(self.now + timedelta(microseconds=1), rules.calendar, zone)
+        return rules.window.open_from(slot, rules.calendar, zone)

@@ -14,7 +14,7 @@ from daemon.config.compiled import RuleSet
 from daemon.errors import NotFoundError, RefusedError, StaleRulesError
 from daemon.release import release, upcoming_note
 from daemon.scan import scan
-from daemon.store import agenda, decisions, deliveries, settings
+from daemon.store import agenda, decisions, deliveries, notices, settings
 from daemon.store.engine import reading, writing
 from daemon.sweep import sweep
 
@@ -119,6 +119,7 @@ def next_instant(connection: Connection, rule_set: RuleSet) -> datetime | None:
         agenda.earliest(connection),
         decisions.next_release(connection),
         deliveries.next_at(connection),
+        notices.next_held(connection),
         note.at if (note := upcoming_note(connection, rule_set)) else None,
     ]
     return min((m for m in moments if m is not None), default=None)

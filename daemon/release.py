@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
@@ -18,15 +18,16 @@ from sqlalchemy.exc import IntegrityError
 from daemon.config.compiled import RuleSet
 from daemon.domain.ladder import Act, ActPolicy, Addressee, Audience, Part, Role, Rung
 from daemon.domain.legs import Hours, open_leg
-from daemon.domain.people import Directory, Recipient, names_every_unit, tells_every_unit
+from daemon.domain.people import UP, Directory, Recipient, names_every_unit, tells_every_unit
 from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
 from daemon.domain.strength import Strength, strength
 from daemon.domain.workdays import local_day
 from daemon.errors import StaleRulesError
-from daemon.store import agenda, decisions, facts, morning, notices, people, rules, settings
+from daemon.store import agenda, decisions, facts, morning, mutes, notices, people, rules, settings
 from daemon.store.decisions import Decision
 from daemon.store.engine import chunks, reading, writing
 from daemon.store.facts import Known
+from daemon.store.morning import Waiting
 from daemon.store.notices import Gap, NewItem, NewNotice, StoredItem
 from daemon.store.people import Person
 
@@ -36,6 +37,8 @@ AT_ONCE = 1000
 PATIENCE = timedelta(minutes=5)
 """How long the release of a moment waits for what is due at or before it to be planned."""
 MORNING = "morning"
+MORNINGS_BEFORE_ABOVE = 3
+"""On how many mornings an approver is told of what waits before the seat above is (design.md §5)."""
 OFFICE: Addressee = (Role.OFFICE_DUTY, Role.OFFICE_DIRECTOR)
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)
@@ -58,7 +61,7 @@ def _ready_moment(engine: Engine, now: datetime) -> datetime | None:
     with reading(engine) as connection:
         moment = decisions.next_release(connection)
         if moment is None or moment > now:
-            return now if notices.has_unbound(connection) else None
+            return now if notices.has_unbound(connection, now) else None
         unplanned = agenda.earliest(connection)
     waits = unplanned is not None and unplanned <= moment and now < moment + PATIENCE
     return None if waits else moment
@@ -105,7 +108,7 @@ def _release_moment(
         alive()
     made = 0
     with reading(engine) as connection:
-        waiting = notices.unbound_by_person(connection)
+        waiting = notices.unbound_by_person(connection, now)
     for items in _together(waiting, AT_ONCE):
         made += _bind(engine, rule_set, items, moment, now)
         alive()
@@ -193,6 +196,7 @@ class _Office:
         self.known = facts.load(connection, subjects, rule_set.campaigns, ladders)
         self.signed = notices.signed(connection, self.known.facts) if rule_set.asks_signatures else set()
         self._directories: dict[date, Directory] = {}
+        self.muted = mutes.persons_muted(connection, now)
         self._resolved: dict[tuple[int, Addressee, int | None], tuple[Recipient, ...]] = {}
         self._about = about
 
@@ -268,7 +272,15 @@ class _Office:
             self._resolved[key] = self.directory(decision.campaign).resolve(line, key[2], units)
         return self._resolved[key]
 
-    def _judge(self, decision: Decision, part: Part, *, holds_post: bool, signed: bool) -> Reason | None:
+    def _judge(
+        self,
+        decision: Decision,
+        part: Part,
+        *,
+        holds_post: bool,
+        signed: bool,
+        muted_by: int | None = None,
+    ) -> Reason | None:
         about = self.known.facts.get(decision.subject)
         rung = self.rung(decision)
         if about is None or rung is None:
@@ -284,6 +296,7 @@ class _Office:
             holds_post,
             signed,
             needs_approval=self.policy(rung).approval is not None,
+            muted_by=muted_by,
         )
         return still_due(item, about, self.now)
 
@@ -304,7 +317,8 @@ class _Office:
             decision = by_id[item.decision]
             holds = self.holds(item, decision)
             signed = (decision.subject, item.person) in self.signed
-            reason = self._judge(decision, item.part, holds_post=holds, signed=signed)
+            muted = self.muted.get(item.person)
+            reason = self._judge(decision, item.part, holds_post=holds, signed=signed, muted_by=muted)
             if reason is None:
                 found.append(self._candidate(item.id, decision, item.recipient, item.part))
                 continue
@@ -445,25 +459,52 @@ def upcoming_note(connection: Connection, rule_set: RuleSet) -> UpcomingNote | N
 
 
 def _write_note(connection: Connection, rule_set: RuleSet, note: UpcomingNote, now: datetime) -> int:
-    """Write one note to each of the office's people; mornings missed meanwhile are told in one."""
+    """Write one note to each who is to know; mornings missed meanwhile are told in one."""
     office = _Office(connection, rule_set, (), now)
     slot = _latest_slot(rule_set, note, office.known, now)
-    lines = morning.lines(connection, note.since, slot)
-    reached = {r.person for r in office.directory(note.campaign).resolve(OFFICE, None)}
-    persons = people.load(connection, reached)
-    legs = rule_set.acts[Act.NOTICE].legs
-    new = [
-        office.with_leg(
-            NewNotice(person, note.campaign, MORNING, slot, legs, None, Audience.OFFICE, kind="note"),
-            persons[person],
-        )
-        for person in sorted(reached)
+    directory, zone = office.directory(note.campaign), office.known.campaigns[note.campaign].zone
+    everything = morning.lines(connection, note.since, slot)
+    told = {r.person: (Audience.OFFICE, everything) for r in directory.resolve(OFFICE, None)}
+    waiting = [
+        (each, _mornings(rule_set, each.since, slot, zone)) for each in morning.waiting(connection, slot)
     ]
-    numbers = notices.put_notices(connection, new, now)
-    told = {"lines": [{"kind": x.kind.value, "count": x.count, "examples": list(x.examples)} for x in lines]}
-    for number in numbers:
-        notices.close(connection, number, "ready", reason=told)
-    return len(numbers)
+    for person, (audience, documents) in _approvers(waiting, directory).items():
+        told.setdefault(person, (audience, [morning.waiting_line(documents)]))
+    persons = people.load(connection, told)
+    legs = rule_set.acts[Act.NOTICE].legs
+    for person, (audience, lines) in sorted(told.items()):
+        new = NewNotice(person, note.campaign, MORNING, slot, legs, None, audience, kind="note")
+        (number,) = notices.put_notices(connection, [office.with_leg(new, persons[person])], now)
+        notices.close(connection, number, "ready", reason={"lines": [line.json for line in lines]})
+    return len(told)
+
+
+def _approvers(
+    waiting: Sequence[tuple[Waiting, int]], directory: Directory
+) -> dict[int, tuple[Audience, list[Waiting]]]:
+    """Return who is told of which waiting documents: its approvers; after three mornings the seat above.
+
+    The numbers are the mornings on which a document was told already.
+    """
+    told: dict[int, tuple[Audience, list[Waiting]]] = {}
+    for document, mornings in waiting:
+        seats = tuple(Role(word) for word in document.approval.split(" or "))
+        above = tuple(UP[seat] for seat in seats if seat in UP) if mornings >= MORNINGS_BEFORE_ABOVE else ()
+        for recipient in (*directory.resolve(seats, None), *directory.resolve(above, None)):
+            _, documents = told.setdefault(recipient.person, (recipient.role.audience, []))
+            documents.append(document)
+    return told
+
+
+def _mornings(rule_set: RuleSet, since: datetime, until: datetime, zone: tzinfo) -> int:
+    """Count the mornings after ``since`` and before ``until``, no further than it matters."""
+    bundle, count, slot = rule_set.bundles[MORNING], 0, since
+    while count < MORNINGS_BEFORE_ABOVE:
+        slot = bundle.slot_from(slot + INSTANT, rule_set.calendar, zone)
+        if slot >= until:
+            break
+        count += 1
+    return count
 
 
 def _latest_slot(rule_set: RuleSet, note: UpcomingNote, known: Known, now: datetime) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli.context import Context, shipped
+from daemon.cli.mute import mute_json, print_mutes
 from daemon.cli.options import Config, Json, parse_day
 from daemon.cli.output import answer, emit, local, pairs, table
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from daemon.config.compiled import RuleSet
     from daemon.domain.campaign import Campaign
     from daemon.domain.pace import Count, Milestone
+    from daemon.store.mutes import MuteLine
     from daemon.store.tally import Rates
 
 WAITS = {
@@ -28,6 +31,7 @@ WAITS = {
     "approvals": "待审签",
     "manual": "待人工办理",
     "failed": "各渠道均未送达",
+    "held": "收件人已到额度，等下一批",
     "set_aside": "出错搁置",
 }
 
@@ -41,26 +45,28 @@ def status(
     as_json: Json = False,
 ) -> None:
     """整改率与目标、问题情况、待办、规则和运行情况。"""
-    from daemon.store import listing
+    from daemon.store import listing, mutes
     from daemon.store.engine import reading
 
     with Context.open(config) as context, reading(context.engine) as connection:
         rules = context.rules()
         day = on or context.today
         campaigns = _campaigns(connection, rules, day)
+        silent = mutes.listed(connection, context.now)
         told: dict[str, Any] = {
             "on": day,
             "campaigns": campaigns,
             "rates": [rate for campaign in campaigns for rate in campaign["rates"]],
             "waits": asdict(listing.waits(connection, context.now)),
             "notices": listing.notices_by_state(connection),
+            "mutes": [mute_json(line, context.now, context.zone) for line in silent],
             "rules": _rules(context, connection),
             "last_tick": _last_tick(context, connection),
         }
     if as_json:
         emit(told)
     else:
-        _print(told, context)
+        _print(told, silent, context)
 
 
 def _campaigns(connection: Connection, rules: RuleSet, day: date) -> list[dict[str, Any]]:
@@ -166,12 +172,15 @@ def _last_tick(context: Context, connection: Connection) -> datetime | None:
     return datetime.fromisoformat(found).astimezone(context.zone) if found else None
 
 
-def _print(told: dict[str, Any], context: Context) -> None:
+def _print(told: dict[str, Any], silent: Sequence[MuteLine], context: Context) -> None:
     for campaign in told["campaigns"]:
         _print_campaign(campaign, told["on"])
     waiting = [(WAITS[name], count) for name, count in told["waits"].items() if count]
     answer("", "待办" if waiting else "待办：没有")
     pairs([(f"  {title}", count) for title, count in waiting])
+    if silent:
+        answer("", "静默")
+        print_mutes(silent, context.now, context.zone)
     answer("")
     pairs([("规则", _say_rules(told["rules"], context)), ("运行", _say_tick(told["last_tick"], context))])
 

@@ -37,6 +37,7 @@ NOTICE_STATES = {
     "dropped": "已取消",
 }
 ITEM_STATES = {"open": "待发", "said": "已告知", "superseded": "并入更强的措施", "dropped": "不再发送"}
+NOT_TRIED = {"dropped": "没有再发", "passed_over": "此人当时已到额度，没有发"}
 OUTCOMES = {
     "sent": "对方已接收",
     "failed": "未成功",
@@ -52,6 +53,8 @@ NOTE_LINES = {
     "waiting": "待审签的文件",
     "failed": "各渠道均未送达的通知",
     "lapsed": "未及发送即已过期的通知",
+    "muted": "在静默期内没有发送的通知",
+    "mute": "新设的静默",
 }
 VERDICTS = {"reached": "达标", "missed": "未达标", "no_cases": "没有问题", "pending": "未到期"}
 IMPORTED = {

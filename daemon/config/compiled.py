@@ -27,6 +27,7 @@ from daemon.config.models import (
 )
 from daemon.config.source import CHANNELS, Office, RuleSource, rule_files
 from daemon.config.wording import from_words, wording
+from daemon.domain.burden import DEFAULTS, Budget
 from daemon.domain.campaign import Campaign, FilingRule, Phase
 from daemon.domain.ladder import Act, ActPolicy, Ladder, Rung
 from daemon.domain.pace import Milestone
@@ -73,6 +74,13 @@ class RuleSet:
     channels: Mapping[str, ChannelSettings]
     calendar: WorkdayCalendar
     templates: Mapping[str, str]
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
+    """By channel; one that is missing has no limit."""
+
+    def rung(self, ladder: str, rung: str) -> Rung | None:
+        """Return a rung by its names; ``None`` where the rules have it no more."""
+        found = self.ladders.get(ladder)
+        return found.rung(rung) if found else None
 
     @cached_property
     def asks_signatures(self) -> bool:
@@ -100,6 +108,7 @@ def compile_rules(source: RuleSource, history: History = _NO_HISTORY) -> RuleSet
         channels={name: _settings(name, channel) for name, channel in every_channel.items()},
         calendar=source.days.calendar(),
         templates=source.templates,
+        budgets=_budgets(files.channels),
     )
 
 
@@ -184,6 +193,12 @@ def _bundle(name: str, file: BundleFile) -> Bundle:
 
 def _window(file: WindowFile) -> Window:
     return Window(file.since, file.until, workdays=file.days == "workdays")
+
+
+def _budgets(file: ChannelsFile) -> dict[str, Budget]:
+    written = {name: Budget(budget.day, budget.week) for name, budget in file.budgets.items()}
+    known = {name: budget for name, budget in (DEFAULTS | written).items() if name in file.channels}
+    return {name: budget for name, budget in known.items() if budget != Budget()}
 
 
 def _with_manual(file: ChannelsFile) -> dict[str, ChannelFile]:

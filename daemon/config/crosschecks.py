@@ -13,6 +13,7 @@ from daemon.config.models import (
     CalendarFile,
     CampaignFile,
     ChannelsFile,
+    DefaultsFile,
     LadderFile,
     LaddersFile,
     RungFile,
@@ -25,6 +26,7 @@ from daemon.errors import Fault
 MANUAL = "manual"
 """The channel that is always there: telephone, paper, a task for the office."""
 _OF_UNIT = frozenset({Role.UNIT_HEAD, Role.UNIT_DEPUTY, Role.UNIT_LIAISON, Role.UNIT_CITY_LEADER})
+_OF_GROUP = frozenset({Role.GROUP_LEADER, Role.GROUP_DEPUTY, Role.GROUP_MEMBER})
 _HAS_UNIT = (SubjectKind.CASE, SubjectKind.FILING)
 _CAN_BE_PER_UNIT = (SubjectKind.TARGET, SubjectKind.CAMPAIGN)
 
@@ -90,6 +92,20 @@ def channel_faults(document: Document, channels: ChannelsFile) -> Iterator[Fault
     for name, bundle in channels.bundles.items():
         if (bundle.every is None) != (bundle.on is None):
             yield document.fault(("bundles", name), "every 和 on 要一起写", "如 every: week, on: monday")
+    yield from _budget_faults(document, channels)
+
+
+def _budget_faults(document: Document, channels: ChannelsFile) -> Iterator[Fault]:
+    for name, budget in channels.budgets.items():
+        if name == MANUAL or (name in channels.channels and channels.channels[name].provider == MANUAL):
+            hint = "电话、书面送达由办公室掌握，请删去这一行"
+            yield document.fault(("budgets", name), "人工渠道没有额度", hint, at_key=True)
+        elif name not in channels.channels:
+            hint = nearest(name, channels.channels)
+            yield document.fault(("budgets", name), f"没有“{name}”这个渠道", hint, at_key=True)
+        if budget.day and budget.week and budget.week < budget.day:
+            message = f"每周 {budget.week} 条少于每天 {budget.day} 条"
+            yield document.fault(("budgets", name, "week"), message, "week 不少于 day，或只写一项")
 
 
 def _window_faults(document: Document, path: tuple[str, ...], window: WindowFile) -> Iterator[Fault]:
@@ -127,6 +143,7 @@ def ladder_faults(document: Document, file: LaddersFile, known: Known) -> Iterat
             rung_path = (*path, "rungs", rung_id)
             yield from _when_faults(document, rung_path, ladder, rung.when, known)
             yield from _rung_faults(document, rung_path, ladder, rung)
+            yield from _brief_fault(document, rung_path, ladder, rung, file.defaults)
             yield from _bundle_fault(document, (*rung_path, "bundle"), rung.bundle, known)
             if rung.act not in file.acts:
                 hint = f"请在 acts 里加一行 {rung.act.value}（{rung.act.title}）"
@@ -190,6 +207,17 @@ def _rung_faults(
                 yield document.fault((*path, name, n), message, _reach_hint(wrong))
             if line in lines[:n]:
                 yield document.fault((*path, name, n), "同一岗位写了两次", "请删去一处")
+
+
+def _brief_fault(
+    document: Document, path: tuple[str, ...], ladder: LadderFile, rung: RungFile, defaults: DefaultsFile
+) -> Iterator[Fault]:
+    """A member of the group never gets one message for each case: what leaves at once is told one by one."""
+    told = {role for line in (*rung.to, *rung.copied) for role in line}
+    at_once = rung.bundle is None and (rung.at is None or defaults.bundle is None)
+    if at_once and told & _OF_GROUP and ladder.about in _HAS_UNIT:
+        message = "报领导小组的要合并成批，不能一事一报"
+        yield document.fault(path, message, "请写明 bundle，如 bundle: brief")
 
 
 def _unreachable(line: Addressee, ladder: LadderFile) -> Role | None:

@@ -258,6 +258,13 @@ class BundleFile(Shape):
     on: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] | None = None
 
 
+class BudgetFile(Shape):
+    """How many messages one person gets on a channel at most; what is not named has no limit."""
+
+    day: Annotated[int, Field(ge=1)] | None = None
+    week: Annotated[int, Field(ge=1)] | None = None
+
+
 class ChannelFile(Shape):
     """What every channel may say; what its provider wants stands beside it."""
 
@@ -322,12 +329,12 @@ ChannelWord = Annotated[AnyChannel, Field(discriminator="provider")]
 
 
 class ChannelsFile(Shape):
-    """channels.yaml：渠道、发送时段、批次。"""
+    """channels.yaml：渠道、发送时段、批次、每人额度。"""
 
     channels: Annotated[dict[Id, ChannelWord], Field(min_length=1)]
     window: WindowFile
     bundles: dict[Id, BundleFile] = {}
-    budgets: dict[str, dict[Literal["day", "week", "month"], Annotated[int, Field(ge=1)]]] = {}
+    budgets: dict[Id, BudgetFile] = {}
 
 
 # calendar.yaml

@@ -55,6 +55,7 @@ _REASON_TITLES = {
     ReasonCode.NOT_HOLDER: "已不在该岗位",
     ReasonCode.SIGNED: "本人已签收",
     ReasonCode.OUTRANKED: "已有更进一级的通知",
+    ReasonCode.MUTED: "已静默",
     ReasonCode.COPY_OF_NOTHING: "主送不再发送，抄送随之取消",
 }
 

@@ -7,13 +7,26 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, func, insert, literal, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from daemon.domain.ladder import Ladder, Subject, SubjectKind
 from daemon.domain.plan import Standing
 from daemon.domain.standing import Move, moved
 from daemon.store.engine import chunks
-from daemon.store.tables import Instant, agenda, decisions
+from daemon.store.tables import Instant, agenda, cases, decisions, subjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,14 +253,28 @@ def _not_later(now: datetime) -> object:
     return case((and_(_c.due_at.is_not(None), _c.due_at < now), _c.due_at), else_=literal(now, Instant))
 
 
-def touch(connection: Connection, subjects: Iterable[Subject], now: datetime) -> None:
-    """Look at these subjects now; their standing stays."""
-    for kind, ids in by_kind(subjects).items():
-        connection.execute(
+def touch(connection: Connection, concerned: Iterable[Subject], now: datetime) -> int:
+    """Look at these subjects now; their standing stays. Return how many rows."""
+    touched = 0
+    for kind, ids in by_kind(concerned).items():
+        touched += connection.execute(
             update(agenda)
             .where(_c.subject_kind == kind, _c.subject_id.in_(ids))
             .values(due_at=_not_later(now), version=_c.version + 1, set_aside=None)
-        )
+        ).rowcount
+    return touched
+
+
+def touch_unit(connection: Connection, unit: int, now: datetime) -> int:
+    """Look now at every case, filing and target of a unit; return how many rows."""
+    is_case = _c.subject_kind == SubjectKind.CASE
+    of_unit = or_(
+        and_(is_case, _c.subject_id.in_(select(cases.c.id).where(cases.c.unit_id == unit))),
+        and_(not_(is_case), _c.subject_id.in_(select(subjects.c.id).where(subjects.c.unit_id == unit))),
+    )
+    return connection.execute(
+        update(agenda).where(of_unit).values(due_at=_not_later(now), version=_c.version + 1, set_aside=None)
+    ).rowcount
 
 
 def touch_ladders(connection: Connection, ladders: Iterable[str], now: datetime) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, insert, null, or_, select, update
@@ -16,6 +16,8 @@ from sqlalchemy import Connection, and_, bindparam, insert, null, or_, select, u
 from daemon.store.tables import Instant, attempts, deliveries, items, notices
 
 _d, _a, _n = deliveries.c, attempts.c, notices.c
+OVER = frozenset({"failed", "dropped", "passed_over"})
+"""The states of a delivery that reaches nobody; ``passed_over``: its channel had no room left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,13 @@ _IS_MINE = and_(_d.id == bindparam("mine"), _d.state == "sending", _d.claim == b
 _OPEN = (
     update(deliveries)
     .where(_IS_MINE)
-    .values(attempts=bindparam("number"), frozen=bindparam("bytes"), lease_until=bindparam("until"))
+    .values(
+        attempts=bindparam("number"),
+        frozen=bindparam("bytes"),
+        lease_until=bindparam("until"),
+        person_id=bindparam("borne_by"),
+        counted_on=bindparam("on"),
+    )
 )
 _SETTLE = update(deliveries).where(_IS_MINE).values(state=bindparam("ended"), lease_until=None, frozen=None)
 _CLOSE = (
@@ -98,10 +106,16 @@ def open_attempt(
     lease_until: datetime,
     *,
     repeat: bool,
+    person: int,
+    on: date,
 ) -> int | None:
-    """Note a try before its bytes leave, and freeze them; return its number, ``None`` if no longer mine."""
+    """Note a try before its bytes leave, and freeze them; return its number, ``None`` if no longer mine.
+
+    From now on it counts for ``person``, on the office day ``on`` (store/burden.py).
+    """
     number = claimed.attempts + 1
     values = _mine(claimed) | {"number": number, "bytes": dict(frozen), "until": lease_until}
+    values |= {"borne_by": person, "on": on}
     if not connection.execute(_OPEN, values).rowcount:
         return None
     said = _words(frozen["content"])

@@ -18,9 +18,10 @@ from daemon.domain.ladder import Names, Subject, SubjectKind
 from daemon.domain.pace import Count, missing, pace, rectification_rate, verdict
 from daemon.domain.plan import Facts
 from daemon.domain.workdays import local_day
-from daemon.store import agenda
+from daemon.store import agenda, mutes
 from daemon.store.asked import Asked
 from daemon.store.engine import chunks
+from daemon.store.mutes import Mutes
 from daemon.store.tables import campaigns, cases, subjects, units
 from daemon.store.tally import Rates
 
@@ -70,6 +71,7 @@ class Known:
     units: Mapping[int, Unit]
     campaigns: Mapping[int, Campaign]
     rates: Rates
+    mutes: Mutes
     unreadable: dict[Subject, str] = field(default_factory=dict)
 
     def unit_of(self, subject: Subject) -> int | None:
@@ -140,7 +142,8 @@ def load(
     case_ids = kinds.get(SubjectKind.CASE, [])
     matter_ids = [i for kind, ids in kinds.items() if kind is not SubjectKind.CASE for i in ids]
     mine = Asked(connection, load_units)
-    found = Known({}, {}, {}, mine, load_campaigns(connection, known), Rates(connection))
+    in_force, muted = load_campaigns(connection, known), mutes.of_subjects(connection)
+    found = Known({}, {}, {}, mine, in_force, Rates(connection), muted)
     rows = [(SubjectKind.CASE, row) for row in _rows(connection, _CASES, case_ids)]
     rows += [(SubjectKind(row.kind), row) for row in _rows(connection, _MATTERS, matter_ids)]
     mine.fetch(row.unit_id for _, row in rows if row.unit_id is not None)
@@ -213,7 +216,8 @@ def _case_facts(case: Case, subject: Subject, known: Known, standings: Mapping[s
         "unit": {"name": unit.name, "kind": unit.kind},
     }
     as_of = partial(_case_names, case, own, known, campaign)
-    return Facts(subject, campaign.zone, case.anchors, own, as_of, standings, case.state in AT_REST)
+    silent, at_rest = known.mutes.of(subject, case.unit), case.state in AT_REST
+    return Facts(subject, campaign.zone, case.anchors, own, as_of, standings, at_rest, silent)
 
 
 def _case_names(case: Case, own: Names, known: Known, campaign: Campaign, instant: datetime) -> Names:
@@ -254,7 +258,8 @@ def _matter_facts(matter: Matter, subject: Subject, known: Known, standings: Map
         case SubjectKind.TARGET:
             own["target"] = {"due_on": matter.due_on, "percent": _percent(matter, campaign)}
     as_of = partial(_matter_names, matter, own, known, campaign)
-    return Facts(subject, campaign.zone, anchors, own, as_of, standings)
+    silent = known.mutes.of(subject, matter.unit)
+    return Facts(subject, campaign.zone, anchors, own, as_of, standings, mutes=silent)
 
 
 def _percent(matter: Matter, campaign: Campaign) -> int:

@@ -17,7 +17,7 @@ from daemon.store.agenda import AgendaRow
 from daemon.store.decisions import Decision, decision_of
 from daemon.store.engine import chunks
 from daemon.store.facts import Matter, case_of, matter_of
-from daemon.store.notices import StoredItem, item_of
+from daemon.store.notices import StoredItem, held, item_of
 from daemon.store.tables import agenda as agenda_table
 from daemon.store.tables import (
     attempts,
@@ -348,6 +348,7 @@ class Waits:
     approvals: int
     manual: int
     failed: int
+    held: int
     set_aside: int
 
 
@@ -367,6 +368,7 @@ def waits(connection: Connection, now: datetime) -> Waits:
         approvals=by_state.get("waiting", 0),
         manual=by_state.get("manual", 0),
         failed=by_state.get("failed", 0),
+        held=held(connection, now),
         set_aside=len(agenda.aside(connection)),
     )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from daemon.domain.ladder import Act, Audience, Part, Role, Subject, SubjectKind
@@ -18,6 +20,8 @@ from daemon.store.engine import chunks
 from daemon.store.tables import Instant, decisions, deliveries, items, notices, signatures, unaddressed
 
 _i, _n, _d = items.c, notices.c, deliveries.c
+OVER_BUDGET = "over_budget"
+"""Why a notice is over whose items wait for the next bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,19 @@ class NewNotice:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """What a person approved, word for word: by channel, the parts of its message. It leaves unchanged."""
+
+    contents: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def hash(self) -> str:
+        """Return what binds an approval to these words."""
+        words = json.dumps(self.contents, ensure_ascii=False, sort_keys=True, default=str)
+        return hashlib.sha256(words.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     id: int
     kind: str
@@ -90,7 +107,7 @@ class Notice:
     approval: str | None
     approved_at: datetime | None
     approved_by: str | None
-    document_hash: str | None
+    document: Document | None
 
 
 def item_of(row: Row[Any]) -> StoredItem:
@@ -130,7 +147,7 @@ def notice_of(row: Row[Any]) -> Notice:
         row.approval,
         row.approved_at,
         row.approved_by,
-        row.document_hash,
+        Document(row.document) if row.document else None,
     )
 
 
@@ -161,21 +178,54 @@ def _item_row(new: NewItem, now: datetime) -> dict[str, Any]:
     }
 
 
-def unbound_by_person(connection: Connection) -> list[tuple[int, int]]:
-    """Return (person, item) of all that waits for a notice, those of one person together."""
-    query = select(_i.person_id, _i.id).where(_i.state == "open", _i.notice_id.is_(None))
+_UNBOUND = and_(_i.state == "open", _i.notice_id.is_(None))
+
+
+def unbound_by_person(connection: Connection, now: datetime) -> list[tuple[int, int]]:
+    """Return (person, item) of all that waits for a notice, those of one person together.
+
+    That is what was just addressed, a new holder's, weaker ones whose stronger fell out, and those that no
+    channel could take and whose next bundle has come.
+    """
+    query = select(_i.person_id, _i.id).where(_UNBOUND, _held_no_longer(now))
     return sorted((person, item) for person, item in connection.execute(query).all())
 
 
 def unbound(connection: Connection, ids: Sequence[int]) -> list[StoredItem]:
     """Return those of ``ids`` that still wait for a notice."""
-    query = select(items).where(_i.id.in_(ids), _i.state == "open", _i.notice_id.is_(None)).order_by(_i.id)
+    query = select(items).where(_i.id.in_(ids), _UNBOUND).order_by(_i.id)
     return [item_of(row) for row in connection.execute(query).all()]
 
 
-def has_unbound(connection: Connection) -> bool:
-    query = select(_i.id).where(_i.state == "open", _i.notice_id.is_(None)).limit(1)
+def has_unbound(connection: Connection, now: datetime) -> bool:
+    query = select(_i.id).where(_UNBOUND, _held_no_longer(now)).limit(1)
     return connection.execute(query).first() is not None
+
+
+def _held_no_longer(now: datetime) -> ColumnElement[bool]:
+    return or_(_i.held_until.is_(None), _i.held_until <= now)
+
+
+def held(connection: Connection, now: datetime) -> int:
+    """Count the items that wait for the next bundle, because no channel had room for them."""
+    query = select(func.count()).select_from(items).where(_UNBOUND, _i.held_until > now)
+    return connection.execute(query).scalar() or 0
+
+
+def next_held(connection: Connection) -> datetime | None:
+    """Return when the next of those is bound again."""
+    found: datetime | None = connection.execute(select(func.min(_i.held_until)).where(_UNBOUND)).scalar()
+    return found
+
+
+def hold_until(connection: Connection, notice: int, until: datetime, now: datetime) -> None:
+    """Take a notice's items out of it, to be bound anew at ``until``; the notice itself is over."""
+    connection.execute(
+        update(items)
+        .where(_i.notice_id == notice, _i.state == "open")
+        .values(notice_id=None, held_until=until)
+    )
+    end(connection, notice, "dropped", {"code": OVER_BUDGET, "until": until}, now)
 
 
 def supersede(connection: Connection, pairs: Sequence[tuple[int, int]], now: datetime) -> None:
@@ -354,6 +404,14 @@ def siblings(connection: Connection, decision_ids: Iterable[int]) -> dict[int, l
         for row in connection.execute(select(items).where(_i.decision_id.in_(chunk)).order_by(_i.id)):
             found.setdefault(row.decision_id, []).append(item_of(row))
     return found
+
+
+def same_document(connection: Connection, notice: Notice) -> list[int]:
+    """Return the waiting notices that carry the same decision to its other addressees."""
+    mine = items_of(connection, [notice.id]).get(notice.id, [])
+    others = siblings(connection, [item.decision for item in mine])
+    ids = {item.notice for items in others.values() for item in items if item.notice}
+    return sorted(n.id for n in load(connection, ids).values() if n.state == "waiting")
 
 
 def signed(connection: Connection, subjects: Iterable[Subject]) -> set[tuple[Subject, int]]:

@@ -294,6 +294,7 @@ notices = Table(
     Column("approval", String),
     Column("approved_at", Instant),
     Column("approved_by", String),
+    Column("document", JSON),
     Column("document_hash", String),
     Column("done_at", Instant),
     Column("done_by", String),
@@ -321,6 +322,7 @@ items = Table(
     Column("superseded_by", ForeignKey("items.id"), index=True),
     Column("opened_at", Instant, nullable=False),
     Column("closed_at", Instant),
+    Column("held_until", Instant),
     UniqueConstraint("decision_id", "person_id"),
     _partial("ix_items_unbound", "opened_at", where="state = 'open' AND notice_id IS NULL"),
     Index("ix_items_person", "person_id"),
@@ -343,9 +345,14 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("unknowns", Integer, nullable=False, server_default="0"),
     Column("frozen", JSON),
+    Column("person_id", Id),
+    Column("counted_on", Date),
+    Column("over_on", Date),
     UniqueConstraint("notice_id", "leg", "channel"),
     _partial("ix_deliveries_ready", "next_attempt_at", where="state = 'ready'"),
     _partial("ix_deliveries_sending", "lease_until", where="state = 'sending'"),
+    _partial("ix_deliveries_counted", "person_id", "channel", "counted_on", where="counted_on IS NOT NULL"),
+    _partial("ix_deliveries_over", "over_on", where="over_on IS NOT NULL"),
     comment="one channel of one leg of one notice: what a worker claims; hints and leases in wall time",
 )
 
@@ -365,6 +372,26 @@ attempts = Table(
     Column("said", Text, nullable=False, server_default=""),
     UniqueConstraint("delivery_id", "number"),
     comment="opened before the bytes leave, closed after",
+)
+
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("ladder", String),
+    Column("unit_id", ForeignKey("units.id")),
+    Column("case_id", ForeignKey("cases.id")),
+    Column("person_id", ForeignKey("persons.id")),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", String, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("ended_by", String),
+    Column("ended_why", Text),
+    Index("ix_mutes_until", "until"),
+    comment="one ladder, unit, case or person silenced for a time; ended_at: before its time",
 )
 
 signatures = Table(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from daemon.errors import DeliveryError
 from tests.integration.office import DUE, Office
 from tests.integration.pipeline.test_people import vacate
@@ -59,8 +61,21 @@ def test_a_lapse_is_told_once(office: Office) -> None:
 
 
 def test_approvals_are_told_every_working_morning_as_long_as_they_wait(office: Office) -> None:
+    """To the office, and to the director who approves, though another is on duty."""
     ready(office, LETTER).run("2018-08-31 12:00")
-    assert lines(office) == [["waiting 2"]] * 3
+    assert lines(office) == [["waiting 2"]] * 6
+    assert Counter(office.news()) == {"冯值班 wecom: note": 3, "王主任 wecom: note": 3}
+
+
+def test_after_three_mornings_the_seat_above_is_told_too(office: Office) -> None:
+    ready(office, LETTER).run("2018-08-31 12:00")
+    office.case("A-2", due="2018-09-05")
+    office.run("2018-09-03 08:00").news()
+    office.run("2018-09-03 12:00")  # the fourth morning of A-1's letters
+    assert set(office.news()) == {"冯值班 wecom: note", "郑副组长 wecom: note", "王主任 wecom: note"}
+    office.run("2018-09-04 12:00")
+    above, *theirs = sorted(lines(office)[-3:])
+    assert (above, theirs) == (["waiting 2"], [["waiting 4"]] * 2), "A-2's letters have waited one morning"
 
 
 def test_a_failure_is_told_once_whenever_it_comes(office: Office) -> None:

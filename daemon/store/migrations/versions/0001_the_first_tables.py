@@ -209,6 +209,7 @@ def upgrade() -> None:
     sa.Column('approval', sa.String(), nullable=True),
     sa.Column('approved_at', daemon.store.tables.Instant(), nullable=True),
     sa.Column('approved_by', sa.String(), nullable=True),
+    sa.Column('document', sa.JSON(), nullable=True),
     sa.Column('document_hash', sa.String(), nullable=True),
     sa.Column('done_at', daemon.store.tables.Instant(), nullable=True),
     sa.Column('done_by', sa.String(), nullable=True),
