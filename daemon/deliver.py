@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -17,8 +18,9 @@ from daemon.channels import Channel, Message, Receipt
 from daemon.config.compiled import RuleSet
 from daemon.domain.burden import is_exempt
 from daemon.domain.campaign import Campaign
-from daemon.domain.ladder import Addressee, Audience, Part
+from daemon.domain.ladder import Addressee, Audience, Part, Role, Rung, Subject
 from daemon.domain.legs import MANUAL, Hours, leg_name, open_leg
+from daemon.domain.people import names_every_unit, tells_every_unit
 from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
 from daemon.domain.why import ROLE_TITLES
 from daemon.domain.windows import departure
@@ -99,24 +101,27 @@ class Deliverer:
     def deliver(self, channel: str, ids: Sequence[int], now: datetime) -> int:
         """Send those of ``ids`` that are ready, one after the other; return how many were handed over."""
         rule_set = self.rules()
-        if self._closed(rule_set, channel, ids, now) or not self._can_open(channel, rule_set):
-            return 0
-        lease = clock.wall() + lease_of(rule_set, channel)
-        with writing(self.engine) as connection:
-            claimed = deliveries.claim(connection, channel, ids, now, lease)
-        if not claimed:
-            return 0
-        letters = self._prepare(claimed, rule_set, now)
+        letters = self.letters(channel, ids, rule_set, now)
         handed_over = 0
         outcome: Outcome | None = None
-        for letter in letters:
-            opened = self._record_and_open(outcome, letter, rule_set, now)
-            outcome = self._send(letter, opened, rule_set) if opened else None
-            handed_over += bool(outcome and outcome.kind == "sent")
-        self._record_and_open(outcome, None, rule_set, now)
+        with self.engine.connect() as connection:  # one for all: each send has a transaction of its own
+            for letter in letters:
+                opened = self._record_and_open(connection, outcome, letter, rule_set, now)
+                outcome = self._send(letter, opened, rule_set) if opened else None
+                handed_over += bool(outcome and outcome.kind == "sent")
+            self._record_and_open(connection, outcome, None, rule_set, now)
         if letters and (mine := self._made().get((rule_set.hash, channel))):
             mine.close()
         return handed_over
+
+    def letters(self, channel: str, ids: Sequence[int], rule_set: RuleSet, now: datetime) -> list[Letter]:
+        """Claim those of ``ids`` that are ready, look once more, and render what is still to be said."""
+        if self._closed(rule_set, channel, ids, now) or not self._can_open(channel, rule_set):
+            return []
+        lease = clock.wall() + lease_of(rule_set, channel)
+        with writing(self.engine) as connection:
+            claimed = deliveries.claim(connection, channel, ids, now, lease)
+        return self._prepare(claimed, rule_set, now) if claimed else []
 
     def _closed(self, rule_set: RuleSet, channel: str, ids: Sequence[int], now: datetime) -> bool:
         """Whether the channel's window is closed; what was due meanwhile leaves in its next first minutes.
@@ -179,7 +184,12 @@ class Deliverer:
         return Outcome(letter, number, "sent", provider_id=receipt.provider_id)
 
     def _record_and_open(
-        self, outcome: Outcome | None, letter: Letter | None, rule_set: RuleSet, now: datetime
+        self,
+        connection: Connection,
+        outcome: Outcome | None,
+        letter: Letter | None,
+        rule_set: RuleSet,
+        now: datetime,
     ) -> Opened | None:
         """Record how the last try ended and open the next, in one transaction.
 
@@ -189,7 +199,7 @@ class Deliverer:
         while outcome is not None or letter is not None:
             at = clock.monotonic()
             try:
-                with writing(self.engine) as connection:
+                with connection.begin():
                     if outcome is not None:
                         _Recorder(connection, rule_set, now).record(outcome)
                     number = _open(connection, letter, rule_set, now) if letter else None
@@ -218,14 +228,15 @@ class Deliverer:
                     broken.append((one, f"{type(fault).__name__}: {fault}"))
         for one, why in broken:
             self._cannot_say(one, rule_set, now, why)
-        with writing(self.engine) as connection:
-            budgeted = claimed[0].channel in rule_set.budgets
-            if budgeted:
-                burden.hold(connection, (verdict.notice.person for verdict in verdicts))
-            for verdict in verdicts:
-                _apply(connection, verdict, now)
-            if budgeted:
-                verdicts = [v for v in verdicts if _has_room(connection, v, rule_set, now)]
+        budgeted = claimed[0].channel in rule_set.budgets
+        if budgeted or any(verdict.changes for verdict in verdicts):
+            with writing(self.engine) as connection:
+                if budgeted:
+                    burden.hold(connection, (verdict.notice.person for verdict in verdicts))
+                for verdict in verdicts:
+                    _apply(connection, verdict, now)
+                if budgeted:
+                    verdicts = [v for v in verdicts if _has_room(connection, v, rule_set, now)]
         renderer = self._renderer(rule_set)
         letters: list[Letter] = []
         for verdict in verdicts:
@@ -373,6 +384,20 @@ class Verdict:
     def leg(self) -> str:
         return leg_name(self.notice.legs, self.claimed.leg)
 
+    @property
+    def says_something(self) -> bool:
+        """Whether there is anything to send: a line, the morning note, or bytes that are frozen."""
+        return bool(self.lines) or self.notice.kind == "note" or self.claimed.frozen is not None
+
+    @property
+    def changes(self) -> bool:
+        """Whether the look found anything that is to be stored."""
+        return bool(self.dropped or self.heirs or self.vacant) or not self.says_something
+
+
+Anchored = tuple[Subject, str, int, int]
+"""What an item speaks of, and to whom: subject, ladder, anchor version, person."""
+
 
 class _Look:
     """Everything needed to look at a batch of claimed deliveries, loaded at once."""
@@ -387,20 +412,60 @@ class _Look:
         stored = [item for items in self.items.values() for item in items]
         self.decisions = decisions.load(connection, (item.decision for item in stored))
         subjects = [self.decisions[item.decision].subject for item in stored]
-        self.known = facts.load(connection, subjects, rule_set.campaigns)
+        ladders = {decision.ladder for decision in self.decisions.values()}
+        self.known = facts.load(connection, subjects, rule_set.campaigns, ladders)
         zones = [zone_of(self.known.campaigns, notice.campaign) for notice in self.notices.values()]
-        today = local_day(now, zones[0])
-        self.directory = people.directory(connection, today)
-        self.units = people.unit_ids(connection, today)
+        self.today = local_day(now, zones[0])
+        self.connection = connection
+        self.directory = people.directory(connection, self.today, self._concerned(subjects))
         self.signed = notices.signed(connection, subjects) if rule_set.asks_signatures else set()
         self.muted = mutes.persons_muted(connection, now)
-        self.rivals = notices.rivals(connection, subjects, {item.person for item in stored})
-        self.siblings = notices.siblings(connection, self.decisions)
-        self.persons = people.load_all(connection)
+        self.rivals = self._rivals(subjects, {item.person for item in stored})
+        self.persons = people.asked(connection, self._named())
         self.titles = people.titles(connection, {n.person for n in self.notices.values()})
         told_group = any(notice.audience is Audience.GROUP for notice in self.notices.values())
         self.unreached = self._unreached(connection) if told_group else ()
         self.contexts: dict[int, dict[str, Any]] = {}
+
+    def _concerned(self, subjects: Iterable[Subject]) -> set[int] | None:
+        """Return the units whose seats matter here; ``None`` where any may: for what concerns all of them."""
+        concerned = {self.known.unit_of(subject) for subject in subjects if subject in self.known.facts}
+        rungs = (self._rung(decision) for decision in self.decisions.values())
+        if None in concerned or any(tells_every_unit(rung) for rung in rungs if rung):
+            return None
+        return {unit for unit in concerned if unit is not None}
+
+    def _named(self) -> set[int]:
+        """Return the persons that messages surely name: who is told, and the heads of the units concerned."""
+        told = {notice.person for notice in self.notices.values()}
+        units = {case.unit for case in self.known.cases.values()}
+        heads = (self.directory.resolve((Role.UNIT_HEAD,), unit) for unit in units)
+        return told | {head.person for found in heads for head in found}
+
+    def _rung(self, decision: decisions.Decision) -> Rung | None:
+        ladder = self.rule_set.ladders.get(decision.ladder)
+        return ladder.rung(decision.rung) if ladder else None
+
+    @cached_property
+    def units(self) -> list[int]:
+        """The units that stand today."""
+        return people.unit_ids(self.connection, self.today)
+
+    @cached_property
+    def siblings(self) -> Mapping[int, list[StoredItem]]:
+        """All items of the decisions, whatever became of them."""
+        return notices.siblings(self.connection, self.decisions)
+
+    def _rivals(self, subjects: Sequence[Subject], persons: Iterable[int]) -> dict[Anchored, list[Rival]]:
+        """Return what else has come for these persons, by what it speaks of."""
+        found: dict[Anchored, list[Rival]] = {}
+        if not self.decisions:
+            return found
+        earliest = min(decision.instant for decision in self.decisions.values())
+        for rival in notices.rivals(self.connection, subjects, persons, earliest):
+            speaks_of = (rival.subject, rival.ladder, rival.anchor_version, rival.person)
+            found.setdefault(speaks_of, []).append(rival)
+        return found
 
     def _unreached(self, connection: Connection) -> tuple[str, ...]:
         """Say which rungs reached nobody; a brief tells the group of them."""
@@ -408,8 +473,7 @@ class _Look:
         by_id = decisions.load(connection, (decision for decision, _, _ in gaps))
         said: list[str] = []
         for number, _, line in gaps:
-            ladder = self.rule_set.ladders.get(by_id[number].ladder)
-            rung = ladder.rung(by_id[number].rung) if ladder else None
+            rung = self._rung(by_id[number])
             if rung and line < len(rung.to):
                 seats = "、".join(ROLE_TITLES[role] for role in rung.to[line])
                 said.append(f"{seats}空缺，{rung.act.label}")
@@ -486,7 +550,8 @@ class _Look:
         decision, lines = self.decisions[item.decision], self._lines(item)
         if item.line >= len(lines):
             return ()
-        return self.directory.resolve(lines[item.line], self.known.unit_of(decision.subject), self.units)
+        line, unit = lines[item.line], self.known.unit_of(decision.subject)
+        return self.directory.resolve(line, unit, self.units if names_every_unit(line) else ())
 
     def _heirs(self, item: StoredItem) -> list[NewItem]:
         """Return items for those who hold the seat now and have not been told, nor will be.
@@ -507,9 +572,7 @@ class _Look:
         return list(heirs.values())
 
     def _lines(self, item: StoredItem) -> tuple[Addressee, ...]:
-        decision = self.decisions[item.decision]
-        ladder = self.rule_set.ladders.get(decision.ladder)
-        rung = ladder.rung(decision.rung) if ladder else None
+        rung = self._rung(self.decisions[item.decision])
         if rung is None:
             return ()
         return rung.to if item.part is Part.TO else rung.copy
@@ -522,20 +585,18 @@ class _Look:
 
     def _outranked_by(self, item: StoredItem, decision: decisions.Decision) -> str | None:
         """Return a later rung of the ladder, not weaker, that has come for this person."""
+        # Of the same anchor: a rung of a deadline that was moved outranks nothing.
+        same = (decision.subject, decision.ladder, decision.anchor_version, item.person)
+        later = [r for r in self.rivals.get(same, ()) if r.instant > decision.instant and r.item != item.id]
+        if not later:
+            return None
         mine = contexts.weight(decision, self.rule_set.ladders)
-        for rival in self.rivals:
-            if self._same(rival, item, decision) and rival.instant > decision.instant:
-                ladder = self.rule_set.ladders[decision.ladder]
-                rung = ladder.rung(rival.rung)
-                if rung and rung.act.rank >= mine.rank and not self.rule_set.acts[rung.act].approval:
-                    return rival.rung
+        ladder = self.rule_set.ladders[decision.ladder]
+        for rival in later:
+            rung = ladder.rung(rival.rung)
+            if rung and rung.act.rank >= mine.rank and not self.rule_set.acts[rung.act].approval:
+                return rival.rung
         return None
-
-    def _same(self, rival: Rival, item: StoredItem, decision: decisions.Decision) -> bool:
-        """Whether a rival speaks of the same anchor: a rung of a deadline that was moved outranks nothing."""
-        theirs = (rival.subject, rival.ladder, rival.anchor_version, rival.person)
-        mine = (decision.subject, decision.ladder, decision.anchor_version, item.person)
-        return rival.item != item.id and theirs == mine
 
     def _to_alive(self, item: StoredItem, decision: decisions.Decision) -> bool:
         """Whether anything that a copy copies is still to be said, or was."""
@@ -561,7 +622,7 @@ def _apply(connection: Connection, verdict: Verdict, now: datetime) -> None:
     mine = notices.drop_items(connection, verdict.dropped, now)
     notices.put_heirs(connection, [heir for item, heir in verdict.heirs if item in mine], now)
     notices.put_unaddressed(connection, [gap for item, gap in verdict.vacant if item in mine], now)
-    if verdict.lines or verdict.notice.kind == "note" or verdict.claimed.frozen is not None:
+    if verdict.says_something:
         return
     notice = verdict.notice.id
     if deliveries.settle(connection, verdict.claimed, "dropped"):

@@ -39,19 +39,25 @@ class Ticked:
 
 
 def tick(
-    engine: Engine, rules: Callable[[], RuleSet], hint: Hint, now: datetime, term: timedelta = HINT_TERM
+    engine: Engine,
+    rules: Callable[[], RuleSet],
+    hint: Hint,
+    now: datetime,
+    term: timedelta = HINT_TERM,
+    alive: Callable[[], object] = lambda: None,
 ) -> Ticked:
     """Do all that is due at ``now``. Two of these at once, or one killed anywhere, do no harm.
 
-    A hint older than ``term`` (wall time) is taken for lost.
+    A hint older than ``term`` (wall time) is taken for lost. ``alive`` is called between the batches of what
+    may take long.
     """
     check_clock(engine, now)
     looked = made = 0
     while True:
         rule_set = rules()
         try:
-            looked += scan(engine, rule_set, now)
-            fresh = release(engine, rule_set, now)
+            looked += scan(engine, rule_set, now, alive=alive)
+            fresh = release(engine, rule_set, now, alive)
         except StaleRulesError:
             log.info("the rule set changed; planning again")
             continue

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cached_property
 from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
@@ -15,20 +18,22 @@ from sqlalchemy.exc import IntegrityError
 from daemon.config.compiled import RuleSet
 from daemon.domain.ladder import Act, ActPolicy, Addressee, Audience, Part, Role, Rung
 from daemon.domain.legs import Hours, open_leg
-from daemon.domain.people import UP, Directory, Recipient
+from daemon.domain.people import UP, Directory, Recipient, names_every_unit, tells_every_unit
 from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
 from daemon.domain.strength import Strength, strength
 from daemon.domain.workdays import local_day
 from daemon.errors import StaleRulesError
 from daemon.store import agenda, decisions, facts, morning, mutes, notices, people, rules, settings
 from daemon.store.decisions import Decision
-from daemon.store.engine import reading, writing
+from daemon.store.engine import chunks, reading, writing
 from daemon.store.facts import Known
 from daemon.store.morning import Waiting
 from daemon.store.notices import Gap, NewItem, NewNotice, StoredItem
 from daemon.store.people import Person
 
 log = logging.getLogger(__name__)
+AT_ONCE = 1000
+"""So many decisions or items go into one transaction: on SQLite the workers wait for it."""
 PATIENCE = timedelta(minutes=5)
 """How long the release of a moment waits for what is due at or before it to be planned."""
 MORNING = "morning"
@@ -39,11 +44,16 @@ FAR = datetime(9999, 1, 1, tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)
 
 
-def release(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
-    """Release every moment that has come; return how many notices were made."""
+def release(
+    engine: Engine, rule_set: RuleSet, now: datetime, alive: Callable[[], object] = lambda: None
+) -> int:
+    """Release every moment that has come; return how many notices were made.
+
+    ``alive`` is called between transactions: a moment may be long.
+    """
     made = 0
     while (moment := _ready_moment(engine, now)) is not None:
-        made += _release_moment(engine, rule_set, moment, now)
+        made += _release_moment(engine, rule_set, moment, now, alive)
     return made + _morning_note(engine, rule_set, now)
 
 
@@ -69,42 +79,92 @@ class Candidate:
     strength: Strength
 
     @property
-    def rivalry(self) -> tuple[object, str, int]:
-        return (self.decision.subject, self.decision.ladder, self.recipient.person)
+    def rivalry(self) -> tuple[str, int, str, int]:
+        subject = self.decision.subject
+        return (subject.kind.value, subject.id, self.decision.ladder, self.recipient.person)
 
 
-def _release_moment(engine: Engine, rule_set: RuleSet, moment: datetime, now: datetime) -> int:
-    """Release one moment, in one short transaction under one row lock.
+def _release_moment(
+    engine: Engine, rule_set: RuleSet, moment: datetime, now: datetime, alive: Callable[[], object]
+) -> int:
+    """Release one moment, in short transactions under one row lock: nobody waits long, and a hundred thousand
+    decisions are as good as ten.
 
-    1. Resolve the people of each decision, and of gaps that reached nobody before.
-    2. Look: drop what is no longer due, with the reason.
-    3. Fold: for one subject, ladder and person only the strongest goes.
-    4. Bind what is left into notices, one for each person, bundle and legs.
+    1. Try the gaps again that reached nobody before.
+    2. Resolve the people of each decision: their items wait for a notice.
+    3. Bind what waits, some persons at a time, each with all that waits for him: it is looked at, folded and
+       bound into notices.
+
+    Who dies in between leaves items that wait; the next release binds them.
     """
+    with reading(engine) as connection:
+        gaps = notices.open_gaps(connection)
+        due = decisions.of_moment(connection, moment)
+    for some in chunks(gaps, AT_ONCE):
+        _retry(engine, rule_set, some, now)
+        alive()
+    for numbers in chunks(due, AT_ONCE):
+        _address(engine, rule_set, numbers, now)
+        alive()
+    made = 0
+    with reading(engine) as connection:
+        waiting = notices.unbound_by_person(connection, now)
+    for items in _together(waiting, AT_ONCE):
+        made += _bind(engine, rule_set, items, moment, now)
+        alive()
+    return made
+
+
+@contextmanager
+def _releasing(engine: Engine, rule_set: RuleSet) -> Iterator[Connection]:
+    """Open a transaction in which nobody else releases, and the rules are those that we know."""
     with writing(engine) as connection:
         settings.lock(connection, "release")
         if rules.active_hash(connection) != rule_set.hash:
             raise StaleRulesError
-        due = decisions.of_moment(connection, moment)
-        waiting = notices.unbound(connection, now)
-        gaps = notices.open_gaps(connection)
-        ids = [i.decision for i in waiting] + [decision for decision, _, _ in gaps]
-        earlier = decisions.load(connection, ids)
-        known = facts.load(connection, (d.subject for d in (*due, *earlier.values())), rule_set.campaigns)
-        office = _Office(connection, rule_set, known, now)
-        fresh, unreached = office.address(due)
-        retried, filled = office.retry(gaps, earlier)
-        by_pair = notices.put_items(connection, [*fresh, *retried], now)
-        notices.put_unaddressed(connection, unreached, now)
-        for gap in filled:
+        yield connection
+
+
+def _retry(engine: Engine, rule_set: RuleSet, gaps: Sequence[Gap], now: datetime) -> None:
+    with _releasing(engine, rule_set) as connection:
+        still = set(notices.open_gaps(connection))
+        mine = [gap for gap in gaps if gap in still]
+        earlier = decisions.load(connection, [decision for decision, _, _ in mine])
+        made, closed = _Office(connection, rule_set, earlier.values(), now).retry(mine, earlier)
+        notices.put_items(connection, made, now)
+        for gap in closed:
             notices.close_gap(connection, gap, now)
-        candidates = office.candidates([*fresh, *retried], by_pair, {d.id: d for d in due} | earlier)
-        candidates += office.waiting_candidates(connection, waiting, earlier, now)
-        strongest, weaker = fold(candidates)
+
+
+def _address(engine: Engine, rule_set: RuleSet, numbers: Sequence[int], now: datetime) -> None:
+    with _releasing(engine, rule_set) as connection:
+        due = decisions.unreleased(connection, numbers)
+        made, unreached = _Office(connection, rule_set, due, now).address(due)
+        notices.put_items(connection, made, now)
+        notices.put_unaddressed(connection, unreached, now)
+        decisions.mark_released(connection, [decision.id for decision in due], now)
+
+
+def _together(waiting: Sequence[tuple[int, int]], size: int) -> Iterator[list[int]]:
+    """Cut (person, item) pairs into parts of at least ``size`` items; none of them splits a person."""
+    part: list[int] = []
+    for _, of_person in groupby(waiting, key=itemgetter(0)):
+        part += [item for _, item in of_person]
+        if len(part) >= size:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def _bind(engine: Engine, rule_set: RuleSet, items: Sequence[int], moment: datetime, now: datetime) -> int:
+    with _releasing(engine, rule_set) as connection:
+        waiting = [item for some in chunks(items) for item in notices.unbound(connection, some)]
+        of_them = decisions.load(connection, (item.decision for item in waiting))
+        office = _Office(connection, rule_set, of_them.values(), now)
+        strongest, weaker = fold(office.candidates(waiting, of_them))
         notices.supersede(connection, weaker, now)
-        made = notices.put_notices(connection, office.bind(connection, strongest, moment), now)
-        decisions.mark_released(connection, [d.id for d in due], now)
-    return len(made)
+        return len(notices.put_notices(connection, office.bind(connection, strongest, moment), now))
 
 
 def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[tuple[int, int]]]:
@@ -115,7 +175,7 @@ def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[tuple[i
     kept = [c for c in candidates if c.strength.needs_approval]
     pairs: list[tuple[int, int]] = []
     rest = sorted(
-        (c for c in candidates if not c.strength.needs_approval), key=lambda c: (repr(c.rivalry), c.strength)
+        (c for c in candidates if not c.strength.needs_approval), key=lambda c: (c.rivalry, c.strength)
     )
     for _, rivals in groupby(rest, key=lambda c: c.rivalry):
         *weaker, strongest = rivals
@@ -127,11 +187,18 @@ def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[tuple[i
 class _Office:
     """Everything that a release looks things up in, as of its moment."""
 
-    def __init__(self, connection: Connection, rule_set: RuleSet, known: Known, now: datetime) -> None:
-        self.connection, self.rule_set, self.known, self.now = connection, rule_set, known, now
+    def __init__(
+        self, connection: Connection, rule_set: RuleSet, about: Collection[Decision], now: datetime
+    ) -> None:
+        self.connection, self.rule_set, self.now = connection, rule_set, now
+        subjects = dict.fromkeys(decision.subject for decision in about)
+        ladders = {decision.ladder for decision in about}
+        self.known = facts.load(connection, subjects, rule_set.campaigns, ladders)
+        self.signed = notices.signed(connection, self.known.facts) if rule_set.asks_signatures else set()
         self._directories: dict[date, Directory] = {}
-        self.signed = notices.signed(connection, known.facts) if rule_set.asks_signatures else set()
         self.muted = mutes.persons_muted(connection, now)
+        self._resolved: dict[tuple[int, Addressee, int | None], tuple[Recipient, ...]] = {}
+        self._about = about
 
     @cached_property
     def units(self) -> list[int]:
@@ -142,8 +209,16 @@ class _Office:
     def directory(self, campaign: int) -> Directory:
         on = local_day(self.now, self.known.campaigns[campaign].zone)
         if on not in self._directories:
-            self._directories[on] = people.directory(self.connection, on)
+            self._directories[on] = people.directory(self.connection, on, self._concerned)
         return self._directories[on]
+
+    @cached_property
+    def _concerned(self) -> set[int] | None:
+        """The units whose seats matter here; ``None`` where any may: for what concerns all of them."""
+        concerned = {self.known.unit_of(subject) for subject in self.known.facts}
+        if any(tells_every_unit(rung) for rung in map(self.rung, self._about) if rung):
+            return None
+        return {unit for unit in concerned if unit is not None}
 
     def address(self, due: Sequence[Decision]) -> tuple[list[NewItem], list[Gap]]:
         """Resolve the people of decisions; return items, and the lines of ``to`` that reached nobody."""
@@ -159,7 +234,7 @@ class _Office:
                 for recipient in reached:
                     if recipient.person not in seen:
                         seen.add(recipient.person)
-                        made.append(self._item(decision, recipient, part, number))
+                        made.append(NewItem(decision.id, recipient, part, number))
         return made, gaps
 
     def retry(self, gaps: Sequence[Gap], by_id: Mapping[int, Decision]) -> tuple[list[NewItem], list[Gap]]:
@@ -177,7 +252,7 @@ class _Office:
                 closed.append(gap)
                 fresh = [r for r in reached if (decision.id, r.person) not in told]
                 told |= {(decision.id, r.person) for r in fresh}
-                made += [self._item(decision, r, part, number) for r in fresh]
+                made += [NewItem(decision.id, r, part, number) for r in fresh]
         return made, closed
 
     def _is_due(self, decision: Decision) -> bool:
@@ -191,14 +266,11 @@ class _Office:
     def resolve(self, decision: Decision, line: Addressee) -> tuple[Recipient, ...]:
         if decision.subject not in self.known.facts:
             return ()
-        unit = self.known.unit_of(decision.subject)
-        return self.directory(decision.campaign).resolve(line, unit, self.units)
-
-    def _item(self, decision: Decision, recipient: Recipient, part: Part, number: int) -> NewItem:
-        signed = (decision.subject, recipient.person) in self.signed
-        muted = self.muted.get(recipient.person)
-        reason = self._judge(decision, part, holds_post=True, signed=signed, muted_by=muted)
-        return NewItem(decision.id, recipient, part, number, reason)
+        key = (decision.campaign, line, self.known.unit_of(decision.subject))
+        if key not in self._resolved:
+            units = self.units if names_every_unit(line) else ()
+            self._resolved[key] = self.directory(decision.campaign).resolve(line, key[2], units)
+        return self._resolved[key]
 
     def _judge(
         self,
@@ -231,15 +303,6 @@ class _Office:
     def policy(self, rung: Rung) -> ActPolicy:
         return self.rule_set.acts[rung.act]
 
-    def candidates(
-        self, new: Iterable[NewItem], ids: Mapping[tuple[int, int], int], by_id: Mapping[int, Decision]
-    ) -> list[Candidate]:
-        return [
-            self._candidate(ids[n.decision, n.recipient.person], by_id[n.decision], n.recipient, n.part)
-            for n in new
-            if n.reason is None
-        ]
-
     def _candidate(self, number: int, decision: Decision, recipient: Recipient, part: Part) -> Candidate:
         rung = self.rung(decision)
         assert rung is not None
@@ -247,13 +310,7 @@ class _Office:
         weight = strength(ladder, rung, decision.occurrence, self.policy(rung).approval is not None)
         return Candidate(number, decision, rung, recipient, part, weight)
 
-    def waiting_candidates(
-        self,
-        connection: Connection,
-        waiting: Sequence[StoredItem],
-        by_id: Mapping[int, Decision],
-        now: datetime,
-    ) -> list[Candidate]:
+    def candidates(self, waiting: Sequence[StoredItem], by_id: Mapping[int, Decision]) -> list[Candidate]:
         """Look at unbound items before they go: what is no longer due is dropped with its reason."""
         found: list[Candidate] = []
         for item in waiting:
@@ -265,7 +322,7 @@ class _Office:
             if reason is None:
                 found.append(self._candidate(item.id, decision, item.recipient, item.part))
                 continue
-            notices.drop_items(connection, [(item.id, reason)], now)
+            notices.drop_items(self.connection, [(item.id, reason)], self.now)
             if reason.code is ReasonCode.NOT_HOLDER:
                 self._pass_on(item, decision)
         return found
@@ -298,17 +355,15 @@ class _Office:
         A rung with approval is never bundled: one decision, one document.
         """
         persons = people.load(connection, {c.recipient.person for c in ready})
-        ordered = sorted(ready, key=lambda c: (repr(self._binding(c)), c.strength.reversed, c.id))
-        made: list[NewNotice] = []
-        for _, group in groupby(ordered, key=lambda c: repr(self._binding(c))):
-            made.append(self._notice(list(group), persons, moment))
-        return made
+        ordered = sorted(ready, key=lambda c: (self._binding(c), c.strength.reversed, c.id))
+        groups = groupby(ordered, key=self._binding)
+        return [self._notice(list(group), persons, moment) for _, group in groups]
 
-    def _binding(self, c: Candidate) -> tuple[object, ...]:
+    def _binding(self, c: Candidate) -> tuple[Any, ...]:
         policy = self.policy(c.rung)
         document = c.decision.id if policy.approval else 0
         audience = c.recipient.role.audience
-        return (c.recipient.person, c.decision.campaign, c.rung.bundle, policy.legs, audience, document)
+        return (c.recipient.person, c.decision.campaign, c.rung.bundle, policy.legs, audience.value, document)
 
     def _notice(
         self, group: Sequence[Candidate], persons: Mapping[int, Person], moment: datetime
@@ -405,10 +460,9 @@ def upcoming_note(connection: Connection, rule_set: RuleSet) -> UpcomingNote | N
 
 def _write_note(connection: Connection, rule_set: RuleSet, note: UpcomingNote, now: datetime) -> int:
     """Write one note to each who is to know; mornings missed meanwhile are told in one."""
-    known = facts.load(connection, (), rule_set.campaigns)
-    office = _Office(connection, rule_set, known, now)
-    slot = _latest_slot(rule_set, note, known, now)
-    directory, zone = office.directory(note.campaign), known.campaigns[note.campaign].zone
+    office = _Office(connection, rule_set, (), now)
+    slot = _latest_slot(rule_set, note, office.known, now)
+    directory, zone = office.directory(note.campaign), office.known.campaigns[note.campaign].zone
     everything = morning.lines(connection, note.since, slot)
     told = {r.person: (Audience.OFFICE, everything) for r in directory.resolve(OFFICE, None)}
     waiting = [

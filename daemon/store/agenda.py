@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 from typing import Any
@@ -85,15 +85,19 @@ def of_subject(connection: Connection, subject: Subject) -> list[AgendaRow]:
 
 
 def standings(
-    connection: Connection, kind: SubjectKind, ids: Sequence[int]
+    connection: Connection, kind: SubjectKind, ids: Sequence[int], ladders: Collection[str] | None = None
 ) -> dict[int, dict[str, Standing]]:
-    """Return where subjects stand on each of their ladders."""
+    """Return where subjects stand on each of their ladders, or on the given ones."""
     found: dict[int, dict[str, Standing]] = {}
+    if ladders is not None and not ladders:
+        return found
     for chunk in chunks(ids):
         query = select(_c.subject_id, _c.ladder, _c.anchor_version, _c.since, _c.moved_at).where(
             _c.subject_kind == kind, _c.subject_id.in_(chunk)
         )
-        for subject_id, ladder, *standing in connection.execute(query):
+        if ladders is not None:
+            query = query.where(_c.ladder.in_(sorted(ladders)))
+        for subject_id, ladder, *standing in connection.execute(query).all():
             found.setdefault(subject_id, {})[ladder] = Standing(*standing)
     return found
 

@@ -209,17 +209,12 @@ _SENT = (
     .where(_n.id == bindparam("notice"), _n.state.in_(("ready", "failed")))
     .values(state=bindparam("to"), sent_at=bindparam("at"), sent_leg=bindparam("by"))
 )
-_SAID = (
-    update(items)
-    .where(
-        items.c.notice_id == bindparam("notice"),
-        or_(
-            items.c.state == "open",
-            and_(items.c.state == "dropped", items.c.id.in_(bindparam("said", expanding=True))),
-        ),
-    )
-    .values(state="said", closed_at=bindparam("at"), reason=null())
-)
+_ITS_ITEMS = update(items).where(items.c.notice_id == bindparam("notice"))
+_NOW_SAID = {"state": "said", "closed_at": bindparam("at"), "reason": null()}
+_SAID = _ITS_ITEMS.where(items.c.state == "open").values(_NOW_SAID)
+_SAID_ALL_THE_SAME = _ITS_ITEMS.where(
+    items.c.state == "dropped", items.c.id.in_(bindparam("said", expanding=True))
+).values(_NOW_SAID)
 
 
 def mark_sent(
@@ -235,7 +230,9 @@ def mark_sent(
 
 
 def mark_said(connection: Connection, notice: int, now: datetime, said: Sequence[int] = ()) -> None:
-    connection.execute(_SAID, {"notice": notice, "at": now, "said": list(said)})
+    values = {"notice": notice, "at": now}
+    if connection.execute(_SAID, values).rowcount < len(said):
+        connection.execute(_SAID_ALL_THE_SAME, values | {"said": list(said)})
 
 
 def to_hint(connection: Connection, now: datetime, stale: datetime, limit: int) -> dict[str, list[int]]:

@@ -17,7 +17,7 @@ from daemon.domain.ladder import Act, Audience, Part, Role, Subject, SubjectKind
 from daemon.domain.people import Recipient
 from daemon.domain.plan import Reason, ReasonCode, Standing
 from daemon.store.engine import chunks
-from daemon.store.tables import decisions, deliveries, items, notices, signatures, unaddressed
+from daemon.store.tables import Instant, decisions, deliveries, items, notices, signatures, unaddressed
 
 _i, _n, _d = items.c, notices.c, deliveries.c
 OVER_BUDGET = "over_budget"
@@ -155,11 +155,10 @@ def reason_json(reason: Reason) -> dict[str, Any]:
     return {"code": reason.code.value, **reason.inputs}
 
 
-def put_items(connection: Connection, new: Sequence[NewItem], now: datetime) -> dict[tuple[int, int], int]:
-    """Store items and return their numbers by (decision, person)."""
+def put_items(connection: Connection, new: Sequence[NewItem], now: datetime) -> None:
+    """Store items; those without a reason wait for a notice."""
     if new:
         connection.execute(insert(items), [_item_row(each, now) for each in new])
-    return item_ids(connection, [each.decision for each in new])
 
 
 def _item_row(new: NewItem, now: datetime) -> dict[str, Any]:
@@ -179,23 +178,23 @@ def _item_row(new: NewItem, now: datetime) -> dict[str, Any]:
     }
 
 
-def item_ids(connection: Connection, decision_ids: Sequence[int]) -> dict[tuple[int, int], int]:
-    found: dict[tuple[int, int], int] = {}
-    for chunk in chunks(list(dict.fromkeys(decision_ids))):
-        query = select(_i.decision_id, _i.person_id, _i.id).where(_i.decision_id.in_(chunk))
-        found |= {(decision, person): id_ for decision, person, id_ in connection.execute(query)}
-    return found
-
-
 _UNBOUND = and_(_i.state == "open", _i.notice_id.is_(None))
 
 
-def unbound(connection: Connection, now: datetime) -> list[StoredItem]:
-    """Return items that wait for a notice: a new holder's, weaker ones whose stronger fell out, and those
-    that no channel could take and whose next bundle has come.
+def unbound_by_person(connection: Connection, now: datetime) -> list[tuple[int, int]]:
+    """Return (person, item) of all that waits for a notice, those of one person together.
+
+    That is what was just addressed, a new holder's, weaker ones whose stronger fell out, and those that no
+    channel could take and whose next bundle has come.
     """
-    query = select(items).where(_UNBOUND, _held_no_longer(now)).order_by(_i.id)
-    return [item_of(row) for row in connection.execute(query)]
+    query = select(_i.person_id, _i.id).where(_UNBOUND, _held_no_longer(now))
+    return sorted((person, item) for person, item in connection.execute(query).all())
+
+
+def unbound(connection: Connection, ids: Sequence[int]) -> list[StoredItem]:
+    """Return those of ``ids`` that still wait for a notice."""
+    query = select(items).where(_i.id.in_(ids), _UNBOUND).order_by(_i.id)
+    return [item_of(row) for row in connection.execute(query).all()]
 
 
 def has_unbound(connection: Connection, now: datetime) -> bool:
@@ -320,16 +319,22 @@ def close_gap(connection: Connection, gap: Gap, now: datetime) -> None:
     )
 
 
+_LOAD = select(notices).where(_n.id.in_(bindparam("ids", expanding=True)))
+_ITEMS_OF = (
+    select(items)
+    .where(_i.notice_id.in_(bindparam("ids", expanding=True)), _i.state.in_(("open", "said")))
+    .order_by(_i.id)
+)
+
+
 def load(connection: Connection, ids: Iterable[int]) -> dict[int, Notice]:
-    query = select(notices).where(_n.id.in_(list(ids)))
-    return {row.id: notice_of(row) for row in connection.execute(query)}
+    return {row.id: notice_of(row) for row in connection.execute(_LOAD, {"ids": list(ids)}).all()}
 
 
 def items_of(connection: Connection, notice_ids: Iterable[int]) -> dict[int, list[StoredItem]]:
     """Return the items of notices that are still to be said, or were said."""
-    query = select(items).where(_i.notice_id.in_(list(notice_ids)), _i.state.in_(("open", "said")))
     found: dict[int, list[StoredItem]] = {}
-    for row in connection.execute(query.order_by(_i.id)):
+    for row in connection.execute(_ITEMS_OF, {"ids": list(notice_ids)}).all():
         found.setdefault(row.notice_id, []).append(item_of(row))
     return found
 
@@ -350,34 +355,44 @@ class Rival:
     instant: datetime
 
 
-def rivals(connection: Connection, subjects: Iterable[Subject], persons: Iterable[int]) -> list[Rival]:
-    """Return every live item that says something of these subjects to these persons."""
-    c = decisions.c
-    wanted = set(subjects)
-    query = (
-        select(
-            _i.id,
-            c.subject_kind,
-            c.subject_id,
-            c.ladder,
-            c.anchor_version,
-            _i.person_id,
-            _i.part,
-            c.id.label("decision"),
-            c.rung,
-            c.occurrence,
-            c.instant,
-        )
-        .join_from(items, decisions, _i.decision_id == c.id)
-        .where(
-            c.subject_id.in_({subject.id for subject in wanted}),
-            _i.person_id.in_(set(persons)),
-            _i.state.in_(("open", "said")),
-        )
+_by = decisions.c
+_RIVALS = (
+    select(
+        _i.id,
+        _by.subject_kind,
+        _by.subject_id,
+        _by.ladder,
+        _by.anchor_version,
+        _i.person_id,
+        _i.part,
+        _by.id.label("decision"),
+        _by.rung,
+        _by.occurrence,
+        _by.instant,
     )
+    .join_from(items, decisions, _i.decision_id == _by.id)
+    .where(
+        _by.subject_id.in_(bindparam("subjects", expanding=True)),
+        _i.person_id.in_(bindparam("persons", expanding=True)),
+        _i.state.in_(("open", "said")),
+        _by.instant > bindparam("after", type_=Instant()),
+    )
+)
+
+
+def rivals(
+    connection: Connection, subjects: Iterable[Subject], persons: Iterable[int], after: datetime
+) -> list[Rival]:
+    """Return every live item that says something of these subjects to these persons, of later rungs."""
+    wanted = set(subjects)
+    values = {
+        "subjects": [subject.id for subject in wanted],
+        "persons": list(set(persons)),
+        "after": after,
+    }
     found = [
         Rival(i, Subject(SubjectKind(kind), sid), ladder, anchored, person, Part(part), *rest)
-        for i, kind, sid, ladder, anchored, person, part, *rest in connection.execute(query)
+        for i, kind, sid, ladder, anchored, person, part, *rest in connection.execute(_RIVALS, values).all()
     ]
     return [rival for rival in found if rival.subject in wanted]
 

@@ -102,7 +102,7 @@ posts = Table(
     Column("id", Id, primary_key=True),
     Column("person_id", ForeignKey("persons.id"), nullable=False, index=True),
     Column("role", String, nullable=False),
-    Column("unit_id", ForeignKey("units.id")),
+    Column("unit_id", ForeignKey("units.id"), index=True),
     Column("title", String, nullable=False, server_default=""),
     Column("since", Date),
     Column("until", Date),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta, tzinfo
 
-from sqlalchemy import Connection, and_, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, and_, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from daemon.domain.case import OPEN, State
 from daemon.domain.pace import Count
@@ -13,6 +14,13 @@ from daemon.domain.workdays import local_day, midnight
 from daemon.store.tables import cases, tally
 
 _c = tally.c
+
+
+Day = tuple[int, int, date, date]
+"""Campaign, unit, the day it took effect, the day from whose midnight on it is known."""
+Delta = tuple[int, int, int]
+"""Registered, dismissed, closed."""
+_COUNTS = ("registered", "dismissed", "closed")
 
 
 def known_from(recorded_at: datetime, zone: tzinfo) -> date:
@@ -30,27 +38,14 @@ def end_of(day: date) -> date:
     return day + timedelta(days=1)
 
 
-def add(
-    connection: Connection,
-    campaign: int,
-    unit: int,
-    effective: date,
-    known: date,
-    delta: tuple[int, int, int],
-) -> None:
-    """Add (registered, dismissed, closed) to a unit's day; ``known`` is as ``known_from`` says."""
-    if not any(delta):
-        return
-    day = {"campaign_id": campaign, "unit_id": unit, "effective_on": effective, "known_from": known}
-    counts = dict(zip(("registered", "dismissed", "closed"), delta, strict=True))
-    added = update(tally).filter_by(**day).values({name: _c[name] + n for name, n in counts.items()})
-    if connection.execute(added).rowcount:
-        return
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(tally).values(**day, **counts))
-    except IntegrityError:  # another event of that day was faster
-        connection.execute(added)
+def add(connection: Connection, counts: Mapping[Day, Delta]) -> None:
+    """Add to units' days; who does so at the same time waits, and never for us both ways."""
+    names = ("campaign_id", "unit_id", "effective_on", "known_from", *_COUNTS)
+    rows = [dict(zip(names, day + delta, strict=True)) for day, delta in sorted(counts.items()) if any(delta)]
+    if rows:
+        new = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(tally)
+        more = {name: _c[name] + new.excluded[name] for name in _COUNTS}
+        connection.execute(new.on_conflict_do_update(index_elements=tally.primary_key, set_=more), rows)
 
 
 class Rates:
