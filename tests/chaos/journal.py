@@ -116,7 +116,7 @@ class CaseEvent:
 
     ``kind`` is the word of that table: registered, assigned, signed, progress, submitted, closed, returned,
     reopened, declined, moved, dismissed, suspended, resumed, due_set, extended, identified, opinion,
-    corrected (``due_on``, where that is what was corrected), undone (takes back the last event not yet undone).
+    corrected (``due_on``, where that is what was corrected), undone (takes back the last event that stands).
     Steps that an import filled in (台账补记) are events too.
 
     ``at`` is the office instant of the record (``recorded_at``), ``on`` the day it took effect. ``unit``: of
@@ -237,7 +237,7 @@ class Fault:
 
     ``doubt``: it may have fallen between the provider's acceptance and our record, so that a repeat (marked)
     may follow it: a kill, pause or cut of a worker or the database at any moment at which a send may have
-    been under way; a provider that times out or breaks after accepting.
+    been under way; a provider that times out or breaks after accepting. ``sends``: how many may have been.
     """
 
     at: datetime
@@ -246,6 +246,7 @@ class Fault:
     target: str = ""
     seam: str = ""
     doubt: bool = False
+    sends: int = 1
     wall: datetime | None = None
     wall_until: datetime | None = None
 
