@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 from typing import TypeVar
 
 from tests.chaos.journal import (
@@ -209,16 +210,30 @@ class Judge:
         return False
 
     def _had_signed(self, said: Said) -> bool:
-        return any(
-            e.kind == "signed"
-            and e.signer == said.item.person
-            and e.case == said.decided.subject
-            and _before(e, said.arrival)
-            for e in self.journal.of(CaseEvent)
-        )
+        signed = self._signed.get((said.decided.subject, said.item.person), [])
+        return any(_before(event, said.arrival) for event in signed)
+
+    @cached_property
+    def _signed(self) -> Mapping[tuple[str, int], list[CaseEvent]]:
+        found: dict[tuple[str, int], list[CaseEvent]] = defaultdict(list)
+        for event in self.journal.of(CaseEvent):
+            if event.kind == "signed" and event.signer:
+                found[event.case, event.signer].append(event)
+        return found
 
     def _approved(self, item: Item, at: datetime) -> bool:
-        return any(item.notice in a.notices and a.at <= at for a in self.journal.of(Approved))
+        return any(given <= at for given in self._approvals(item))
+
+    def _approvals(self, item: Item) -> list[datetime]:
+        return self._approved_at.get(item.notice, []) if item.notice else []
+
+    @cached_property
+    def _approved_at(self) -> Mapping[int, list[datetime]]:
+        found: dict[int, list[datetime]] = defaultdict(list)
+        for approved in self.journal.of(Approved):
+            for number in approved.notices:
+                found[number].append(approved.at)
+        return found
 
     def _wrong(self, kind: str, said: Said, why: str) -> Violation:
         a = said.arrival
@@ -231,7 +246,7 @@ class Judge:
     def check_windows(self) -> Iterator[Violation]:
         """Nothing leaves outside the hours of its channel, or to an address that is not the person's."""
         for arrival in self.arrivals:
-            rules = [r for at, r in self.world.activations if at <= arrival.at][-1]
+            rules = self.world.rules_at(arrival.at)
             if not rules.hours_of(arrival.channel).open_at(arrival.at, rules.calendar, self.zone):
                 words = f"a message left by {arrival.channel} {_t(arrival.at, self)}, outside the hours"
                 yield Violation("wrong day", words, arrival.at)
@@ -264,7 +279,7 @@ class Judge:
         """Whether ``other`` had come before ``said`` or with it, and speaks for it."""
         if said.decided.anchor_version != other.decided.anchor_version:
             return False
-        rules = [r for at, r in self.world.activations if at <= said.arrival.at][-1]
+        rules = self.world.rules_at(said.arrival.at)
         mine = rules.rung(said.decided.ladder, said.decided.rung)
         others = rules.rung(other.decided.ladder, other.decided.rung)
         if mine is None or others is None or mine.approval:
@@ -289,7 +304,7 @@ class Judge:
         for said in self.said:
             by_channel[said.item.id, said.arrival.channel].append(said.arrival)
         unmarked: set[int] = set()
-        repeats: list[Arrival] = []
+        repeats: dict[int, Arrival] = {}
         for (number, channel), arrivals in by_channel.items():
             for first, again in itertools.pairwise(arrivals):
                 if not again.repeat and id(again) not in unmarked:
@@ -298,8 +313,7 @@ class Judge:
                     yield Violation(
                         "said twice", f"{words}, after {_t(first.at, self)}, and is not marked", again.at
                     )
-                if not any(again is known for known in repeats):
-                    repeats.append(again)
+                repeats[id(again)] = again
         doubts = [fault for fault in self.faults if fault.doubt]
         if len(repeats) > sum(max(1, fault.sends) for fault in doubts):
             words = f"{len(repeats)} messages came again; {len(doubts)} faults may explain that"
@@ -327,15 +341,29 @@ class Judge:
         """What is owed for sure arrives by its deadline, or a person has been told why not."""
         if not owed.sure:
             return
-        start, deadline = owed.release, self.deadline(owed)
-        if deadline > self.end or not self._stays_sayable(owed, start, deadline):
-            return
-        for part, number, line in owed.rung.lines:
-            yield from self._check_line(owed, part, number, line, deadline)
+        for start in (owed.release, *self._taken_back(owed)):
+            once = replace(owed, release=start, decided=max(start, owed.decided))
+            once = once if start > owed.release else owed
+            deadline = self.deadline(once)
+            if deadline <= self.end and self._stays_sayable(once, start, deadline):
+                for part, number, line in owed.rung.lines:
+                    yield from self._check_line(once, part, number, line, deadline)
+                return
+
+    def _taken_back(self, owed: Owed) -> Iterator[datetime]:
+        """Yield the slots after an undo that made what was owed sayable again."""
+        states = self.world.states[owed.subject]
+        for before, after in pairwise(states):
+            if after.undone and after.at > owed.release and self.judgement.sayable(owed, before, after.at):
+                yield self._next_slot(owed, after.at)
 
     def _stays_sayable(self, owed: Owed, start: datetime, end: datetime) -> bool:
         states = self.states_within(owed.subject, start, end)
-        return all(not self.judgement.sayable(owed, state, at) for state in states for at in (start, end))
+        return all(
+            not self.judgement.sayable(owed, state, at, surely=True)
+            for state in states
+            for at in (start, end)
+        )
 
     def _check_line(
         self, owed: Owed, part: str, number: int, line: tuple[str, ...], deadline: datetime
@@ -407,7 +435,7 @@ class Judge:
                 words = f"{owed} reached {who} only {_t(first, self)}, due by {_t(deadline, self)}"
                 yield Violation("late", words, first)
             return
-        items = [i for i in self.items.values() if i.decision in rows and i.person in people]
+        items = [i for row in rows for i in self._items_of.get(row, ()) if i.person in people]
         if not any(self._accounted_for(item, owed) for item in items):
             states = ", ".join(f"item {i.id} {i.state} {i.reason}".strip() for i in items)
             outcomes = ", ".join(f"decision {r.id} {r.outcome}" for r in self._rows(owed))
@@ -415,12 +443,18 @@ class Judge:
             found = states or outcomes or "no decision"
             yield Violation("lost", f"{words}, owed since {_t(owed.decided, self)}; {found}", deadline)
 
+    @cached_property
+    def _items_of(self) -> Mapping[int, list[Item]]:
+        found: dict[int, list[Item]] = defaultdict(list)
+        for item in self.items.values():
+            found[item.decision].append(item)
+        return found
+
     def _from_approval(self, owed: Owed, item: Item, deadline: datetime) -> datetime:
         """A document's time runs from its approval."""
         if not owed.rung.approval:
             return deadline
-        given = [a.at for a in self.journal.of(Approved) if item.notice in a.notices]
-        return max([deadline, *(self._allow(at, at, ()) for at in given)])
+        return max([deadline, *(self._allow(at, at, self.faults) for at in self._approvals(item))])
 
     def _accounted_for(self, item: Item, owed: Owed) -> bool:
         """Whether an item that did not arrive is in a person's hands, who has been told."""
@@ -446,11 +480,8 @@ class Judge:
 
     def _excused(self, owed: Owed, person: int, deadline: datetime) -> bool:
         """Whether something stronger spoke to the person for this, or he has signed."""
-        if owed.rung.unless_signed and any(
-            e.kind == "signed" and e.signer == person and e.case == owed.subject[1]
-            for e in self.journal.of(CaseEvent)
-            if e.at <= deadline
-        ):
+        signed = self._signed.get((owed.subject[1], person), [])
+        if owed.rung.unless_signed and any(event.at <= deadline for event in signed):
             return True
         return any(
             self._speaks_for(other, owed, person, deadline)
@@ -520,7 +551,7 @@ class Judge:
 
     def _departs(self, instant: datetime) -> datetime:
         """Return when what is ready at an instant leaves, by the rules of that time."""
-        rules = [r for at, r in self.world.activations if at <= instant][-1]
+        rules = self.world.rules_at(instant)
         later = [r for at, r in self.world.activations if instant < at <= instant + timedelta(days=7)]
         return max(
             hours.next_open(instant, r.calendar, self.zone)
@@ -529,7 +560,7 @@ class Judge:
         )
 
     def _next_slot(self, owed: Owed, instant: datetime) -> datetime:
-        rules = [r for at, r in self.world.activations if at <= instant][-1]
+        rules = self.world.rules_at(instant)
         bundle = rules.bundles.get(owed.rung.bundle or "")
         return slot(bundle, instant, instant, rules.hours, rules.calendar, self.zone)
 
@@ -566,7 +597,7 @@ class Judge:
                 reached(s.directory, ("office.duty", "office.director"), None, self.world.day(since))
                 for s in _within(self.world.seatings, since, since)
             )
-            rules = [r for at, r in self.world.activations if at <= since][-1]
+            rules = self.world.rules_at(since)
             bundle = rules.bundles.get("morning")
             if not office or bundle is None:
                 continue

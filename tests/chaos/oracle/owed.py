@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from tests.chaos.oracle.days import DAY, Calendar, Offset, midnight, slot
-from tests.chaos.oracle.replay import Facts, Standing, State, SubjectName, World
+from tests.chaos.oracle.replay import Counted, Facts, Standing, State, SubjectName, World
 from tests.chaos.oracle.rules import Ladder, Rules, Rung, Wording
 from tests.chaos.oracle.words import holds, is_moved
 
@@ -94,19 +94,14 @@ class Counts:
     """Rates as of an instant, from what had been recorded by another."""
 
     def __init__(self, world: World) -> None:
-        self._counted = world.counted
+        self._of_unit: dict[int | None, list[Counted]] = {None: world.counted}
+        for one in world.counted:
+            self._of_unit.setdefault(one.unit, []).append(one)
 
-    def names(self, facts: Facts, instant: datetime, rules: Rules, known: datetime) -> dict[str, Any]:
-        """Return the names that other subjects move, as of an instant.
-
-        An instant at midnight begins its day: what took effect before that day counts.
-        """
-        zone = rules.campaign.zone
-        day = instant.astimezone(zone).date() - DAY
+    def names(self, facts: Facts, day: date, rules: Rules, known: datetime) -> dict[str, Any]:
+        """Return the names that other subjects move, as of the end of a day, as told by ``known``."""
         mine = [
-            c
-            for c in self._counted
-            if c.effective_on <= day and c.recorded_at <= known and facts.unit in (None, c.unit)
+            c for c in self._of_unit.get(facts.unit, ()) if c.effective_on <= day and c.recorded_at <= known
         ]
         total = sum(c.registered - c.dismissed for c in mine)
         closed = sum(c.closed for c in mine)
@@ -172,19 +167,30 @@ class Judgement:
         known = own_names(facts, rules)
         return all(holds(text, known) for text in rung.wording.when if not is_moved(text))
 
-    def moved(self, rung: Rung, facts: Facts, rules: Rules, instant: datetime, known_at: datetime) -> bool:
+    def moved(
+        self, rung: Rung, facts: Facts, rules: Rules, instant: datetime, looked: datetime
+    ) -> frozenset[bool]:
+        """Return whether the conditions held at an instant: both, where the design leaves it open.
+
+        An instant is the midnight that begins its day. *As of* it may mean all that took effect before, or
+        on, that day; and what was recorded between the instant and the look may count or not.
+        """
         texts = [text for text in rung.wording.when if is_moved(text)]
         if not texts:
-            return True
-        known = own_names(facts, rules) | self.counts.names(facts, instant, rules, known_at)
-        due = facts.days.get("due")
+            return frozenset([True])
         day = instant.astimezone(rules.campaign.zone).date()
-        known["overdue"] = bool(facts.open and due and due < day)
-        known["days_left"] = (due - day).days if due else None
-        return all(holds(text, known) for text in texts)
+        due = facts.days.get("due")
+        own = own_names(facts, rules)
+        own["overdue"] = bool(facts.open and due and due < day)
+        own["days_left"] = (due - day).days if due else None
+        return frozenset(
+            all(holds(text, own | self.counts.names(facts, upto, rules, known)) for text in texts)
+            for upto in (day - DAY, day)
+            for known in (instant, looked)
+        )
 
-    def sayable(self, owed: Owed, state: State, at: datetime) -> str:
-        """Return '' if what is owed may be said in a state, or why not (the look of design.md §2.7)."""
+    def sayable(self, owed: Owed, state: State, at: datetime, *, surely: bool = False) -> str:
+        """Return '' if what is owed may (or ``surely``: must) be said in a state, or why not (§2.7)."""
         standing = state.standings.get(owed.ladder)
         rung = state.rules.rung(owed.ladder, owed.rung.id)
         if standing is None or standing.epoch != owed.epoch:
@@ -193,7 +199,8 @@ class Judgement:
             return "the rule is gone"
         if not self.own(rung, state.facts, state.rules):
             return f"it is {state.facts.state}"
-        if not self.moved(rung, state.facts, state.rules, owed.occurrence.instant, at):
+        held = self.moved(rung, state.facts, state.rules, owed.occurrence.instant, at)
+        if True not in held or (surely and False in held):
             return "its condition did not hold"
         if rung.approval:
             return ""
@@ -288,8 +295,10 @@ class Obligations:
             return
         if sure:
             done.add(occurrence.key)
-        if not self.judgement.moved(rung, state.facts, state.rules, occurrence.instant, decided):
+        held = self.judgement.moved(rung, state.facts, state.rules, occurrence.instant, decided)
+        if True not in held:
             return
+        sure = sure and False not in held
         if occurrence.nominal < anchor and decided >= midnight(anchor + DAY, zone):
             return  # it lapses
         bundle = state.rules.bundles[rung.bundle] if rung.bundle else None

@@ -97,6 +97,7 @@ class State:
     wall: datetime | None = None
     begins: bool = True
     """Whether its transaction ends with it: a state inside a transaction is never seen."""
+    undone: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,11 @@ class World:
     @property
     def zone(self) -> ZoneInfo:
         return self.rules.campaign.zone
+
+    def rules_at(self, instant: datetime) -> Rules:
+        """Return the rules in force at an instant (the first ones, before the start)."""
+        past = [rules for at, rules in self.activations if at <= instant]
+        return past[-1] if past else self.activations[0][1]
 
     def day(self, instant: datetime) -> date:
         return instant.astimezone(self.zone).date()
@@ -261,7 +267,15 @@ class _Replay:
         self._count(record.at, undone.on, states[-1].facts, before.facts)
         standings = {**states[-1].standings, **before.standings}
         states.append(
-            State(record.at, before.facts, standings, self.world.rules, record.wall_before, record.wall)
+            State(
+                record.at,
+                before.facts,
+                standings,
+                self.world.rules,
+                record.wall_before,
+                record.wall,
+                undone=True,
+            )
         )
 
     def _append(self, name: SubjectName, record: CaseEvent | FilingEvent, facts: Facts, move: str) -> None:
