@@ -459,11 +459,26 @@ class Judge:
     def _accounted_for(self, item: Item, owed: Owed) -> bool:
         """Whether an item that did not arrive is in a person's hands, who has been told."""
         notice = self.notices.get(item.notice) if item.notice else None
-        if notice is None:
-            return False
-        if notice.state in ("manual", "done"):
+        if notice and notice.state in ("manual", "done"):
             return self._unreachable(item.person, owed) or self._tried(notice.id)
-        return notice.state in ("waiting", "failed") and (owed.rung.approval or notice.state == "failed")
+        if notice and notice.state == "failed":
+            return True
+        return owed.rung.approval and self._awaits(item, owed, notice)
+
+    def _awaits(self, item: Item, owed: Owed, notice: Notice | None) -> bool:
+        """Whether a document still waits for its approval, or was taken away before it could leave."""
+        given = self._approvals(item)
+        until = max((self._allow(at, at, self.faults) for at in given), default=self.end)
+        if not self._stays_sayable(owed, owed.release, until):
+            return True
+        line = next(
+            seats for part, number, seats in owed.rung.lines if (part, number) == (item.part, item.line)
+        )
+        if any(
+            item.person not in people for people in self._holders(owed, item.part, item.line, line, until)
+        ):
+            return True
+        return until > self.end or (not given and notice is not None and notice.state == "waiting")
 
     def _unreachable(self, person: int, owed: Owed) -> bool:
         channels = {channel for leg in owed.rung.legs for channel in leg}
