@@ -17,6 +17,7 @@ Three answers for each person, subject, ladder, rung, occurrence and anchor vers
   - an act while a send is in flight: what a worker saw within the last 60 seconds (wall) counts as seen;
   - what an outage pushed past its slot, if something took it away before it could be made good;
   - what was dropped since a fact did not hold, and came back by a return (by ``undo`` it must come back);
+  - a reminder of something else than the deadline (not yet signed), when the deadline has passed;
   - what a rate was at an instant (``behind``): whether the day that the instant begins counts, and what was
     recorded on it before the look;
   - a rung before its activation, for a subject that entered (late) after that: the design has a row for each

@@ -490,7 +490,7 @@ class Judge:
 
     def _tried(self, notice: int) -> bool:
         """Whether every way was tried and failed, as faults explain."""
-        mine = [a for a in self.attempts if a.notice == notice]
+        mine = [a for a in self.attempts if a.notice == notice and a.channel != "manual"]
         return bool(mine) and all(a.outcome not in ("", "sent") for a in mine)
 
     def _excused(self, owed: Owed, person: int, deadline: datetime) -> bool:

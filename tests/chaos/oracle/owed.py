@@ -204,15 +204,18 @@ class Judgement:
             return "its condition did not hold"
         if rung.approval:
             return ""
-        return self._too_late(owed, rung, state, at)
+        return self._too_late(owed, rung, state, at, surely=surely)
 
-    def _too_late(self, owed: Owed, rung: Rung, state: State, at: datetime) -> str:
+    def _too_late(self, owed: Owed, rung: Rung, state: State, at: datetime, *, surely: bool) -> str:
         zone = state.rules.campaign.zone
         anchor = state.facts.days.get(state.rules.ladders[owed.ladder].anchor)
         if anchor and owed.occurrence.nominal < anchor and at >= midnight(anchor + DAY, zone):
             return f"its anchor {anchor} has passed"
         due = state.facts.days.get("due")
-        if rung.act == "reminder" and due and at >= midnight(due + DAY, zone):
+        of_deadline = (
+            state.rules.ladders[owed.ladder].anchor == "due" and due and owed.occurrence.nominal <= due
+        )
+        if (of_deadline or surely) and rung.act == "reminder" and due and at >= midnight(due + DAY, zone):
             return f"the deadline {due} has passed"
         return ""
 
