@@ -229,8 +229,8 @@ class Fault:
 
     ``kind``: kill, pause, valkey_flushed, valkey_stopped, database_cut, database_restarted, disk_full,
     power_loss, provider_timeout, provider_5xx, provider_throttle, provider_drip, two_rule_sets …
-    ``target``: the process or provider; ``seam``: after_plan, after_commit, after_hint, after_claim,
-    after_attempt, after_bytes, before_record, or ''.
+    ``target``: the process (``work-0``; two of a kind stand in for each other) or provider. ``seam``:
+    after_plan, after_commit, after_hint, after_claim, after_attempt, after_bytes, before_record, or ''.
 
     ``at`` to ``until`` (office) is how long it kept anything from happening: until the killed process was
     up again, the provider answered again. A fault within one office instant has both the same.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -68,6 +68,10 @@ class Said:
         return (self.decided.kind, self.decided.subject)
 
     @property
+    def name(self) -> RungName:
+        return (self.subject, self.decided.ladder, self.decided.rung, self.decided.occurrence)
+
+    @property
     def order(self) -> tuple[datetime, float]:
         wall = self.arrival.wall
         return (self.arrival.at, wall.timestamp() if wall else 0.0)
@@ -78,6 +82,8 @@ def judge(journal: Journal) -> list[Violation]:
     return sorted(Judge(journal).all(), key=lambda v: (v.at.timestamp() if v.at else 0, v.kind, v.words))
 
 
+RungName = tuple[SubjectName, str, str, str]
+"""A subject, a ladder, a rung and an occurrence."""
 T = TypeVar("T", State, Seating)
 
 
@@ -87,7 +93,10 @@ class Judge:
     def __init__(self, journal: Journal) -> None:
         self.world: World = replay(journal)
         self.journal = journal
-        self.end = journal.of(Ended)[-1].at
+        ended = journal.of(Ended)
+        if not ended:
+            raise ValueError("the journal does not say how the run ended")
+        self.end = ended[-1].at
         self.zone = self.world.zone
         self.judgement = Judgement(self.world)
         self.owed = all_owed(self.world, self.end)
@@ -134,11 +143,10 @@ class Judge:
                     yield Violation("unknown", words, arrival.at)
 
     @cached_property
-    def said_by_rung(self) -> Mapping[tuple[SubjectName, str, str, str], list[Said]]:
-        found: dict[tuple[SubjectName, str, str, str], list[Said]] = defaultdict(list)
+    def said_by_rung(self) -> Mapping[RungName, list[Said]]:
+        found: dict[RungName, list[Said]] = defaultdict(list)
         for said in self.said:
-            d = said.decided
-            found[said.subject, d.ladder, d.rung, d.occurrence].append(said)
+            found[said.name].append(said)
         return found
 
     @cached_property
@@ -146,8 +154,8 @@ class Judge:
         return [owed for found in self.owed.values() for owed in found]
 
     @cached_property
-    def owed_by_rung(self) -> Mapping[tuple[SubjectName, str, str, str], list[Owed]]:
-        found: dict[tuple[SubjectName, str, str, str], list[Owed]] = defaultdict(list)
+    def owed_by_rung(self) -> Mapping[RungName, list[Owed]]:
+        found: dict[RungName, list[Owed]] = defaultdict(list)
         for owed in self.obligations:
             found[owed.subject, owed.ladder, owed.rung.id, owed.occurrence.key].append(owed)
         return found
@@ -167,8 +175,8 @@ class Judge:
 
     def check_said(self, said: Said) -> Iterator[Violation]:
         """What arrived must have been owed, sayable, in time and to the right person."""
-        if said.arrival.repeat:
-            return  # the same bytes, judged when they first left; see check_repeats
+        if said.arrival.repeat and self._was_in_doubt(said):
+            return  # the same bytes, looked at when they first left; see check_repeats
         candidates = self.candidates(said)
         if not candidates:
             yield self._wrong("not owed", said, "nothing of the kind was owed")
@@ -177,10 +185,28 @@ class Judge:
         if len(reasons) == len(candidates):
             yield self._wrong(*reasons[0][:1], said, reasons[0][1])
 
+    def _was_in_doubt(self, said: Said) -> bool:
+        """Whether the same bytes had been tried before, with an outcome that nobody knew."""
+        a = said.arrival
+        tried = self._doubts.get((said.item.notice, a.channel), [])
+        return any(at <= a.at for at in tried) or any(
+            said.item.id in other.arrival.items
+            and other.arrival.channel == a.channel
+            and other.order < said.order
+            for other in self.said_by_rung[said.name]
+        )
+
+    @cached_property
+    def _doubts(self) -> Mapping[tuple[int | None, str], list[datetime]]:
+        found: dict[tuple[int | None, str], list[datetime]] = defaultdict(list)
+        for attempt in self.attempts:
+            if attempt.outcome in ("", "unknown"):
+                found[attempt.notice, attempt.channel].append(attempt.opened_at)
+        return found
+
     def candidates(self, said: Said) -> list[Owed]:
         """Return what was owed under the name of what arrived; several where its day was set anew."""
-        d = said.decided
-        return self.owed_by_rung.get((said.subject, d.ladder, d.rung, d.occurrence), [])
+        return self.owed_by_rung.get(said.name, [])
 
     def _why_not(self, said: Said, owed: Owed) -> tuple[str, str] | None:
         """Return why an arrival may not be the saying of what was owed: a kind, and words."""
@@ -342,23 +368,27 @@ class Judge:
         if not owed.sure:
             return
         for start in (owed.release, *self._taken_back(owed)):
-            once = replace(owed, release=start, decided=max(start, owed.decided))
-            once = once if start > owed.release else owed
+            once = owed if start == owed.release else self._again(owed, start)
             deadline = self.deadline(once)
             if deadline <= self.end and self._stays_sayable(once, start, deadline):
                 for part, number, line in owed.rung.lines:
                     yield from self._check_line(once, part, number, line, deadline)
                 return
 
+    def _again(self, owed: Owed, start: datetime) -> Owed:
+        """Return what is owed as it is from the last undo before ``start`` on."""
+        states = tuple(s for s in owed.states if s.at <= start)
+        last = max(n for n, state in enumerate(states) if state.undone)
+        return replace(owed, release=start, decided=states[last].at, states=owed.states[last:])
+
     def _taken_back(self, owed: Owed) -> Iterator[datetime]:
         """Yield the slots after an undo that made what was owed sayable again."""
-        states = self.world.states[owed.subject]
-        for before, after in pairwise(states):
+        for before, after in pairwise(owed.states):
             if after.undone and after.at > owed.release and self.judgement.sayable(owed, before, after.at):
                 yield self._next_slot(owed, after.at)
 
     def _stays_sayable(self, owed: Owed, start: datetime, end: datetime) -> bool:
-        states = self.states_within(owed.subject, start, end)
+        states = _within(owed.states, start, end)
         return all(
             not self.judgement.sayable(owed, state, at, surely=True)
             for state in states
@@ -386,7 +416,7 @@ class Judge:
     ) -> Iterator[frozenset[int]]:
         """Yield whom a line reaches, for each state and directory in force until the deadline."""
         days = {self.world.day(owed.release), self.world.day(deadline)}
-        for state in self.states_within(owed.subject, owed.release, deadline):
+        for state in _within(owed.states, owed.release, deadline):
             rung = state.rules.rung(owed.ladder, owed.rung.id)
             lines = {(p, n): seats for p, n, seats in rung.lines} if rung else {}
             for seating in _within(self.world.seatings, owed.release, deadline):
@@ -398,8 +428,8 @@ class Judge:
         return any(self.decided[gap.decision] in self._rows(owed) for gap in self.journal.of(Gap))
 
     @cached_property
-    def _rows_by_rung(self) -> Mapping[tuple[SubjectName, str, str, str], list[Decided]]:
-        found: dict[tuple[SubjectName, str, str, str], list[Decided]] = defaultdict(list)
+    def _rows_by_rung(self) -> Mapping[RungName, list[Decided]]:
+        found: dict[RungName, list[Decided]] = defaultdict(list)
         for row in self.decided.values():
             found[(row.kind, row.subject), row.ladder, row.rung, row.occurrence].append(row)
         return found
@@ -454,7 +484,7 @@ class Judge:
         """A document's time runs from its approval."""
         if not owed.rung.approval:
             return deadline
-        return max([deadline, *(self._allow(at, at, self.faults) for at in self._approvals(item))])
+        return max([deadline, *(self._allow(at, at) for at in self._approvals(item))])
 
     def _accounted_for(self, item: Item, owed: Owed) -> bool:
         """Whether an item that did not arrive is in a person's hands, who has been told."""
@@ -462,13 +492,13 @@ class Judge:
         if notice and notice.state in ("manual", "done"):
             return self._unreachable(item.person, owed) or self._tried(notice.id)
         if notice and notice.state == "failed":
-            return True
+            return self._tried(notice.id)
         return owed.rung.approval and self._awaits(item, owed, notice)
 
     def _awaits(self, item: Item, owed: Owed, notice: Notice | None) -> bool:
         """Whether a document still waits for its approval, or was taken away before it could leave."""
         given = self._approvals(item)
-        until = max((self._allow(at, at, self.faults) for at in given), default=self.end)
+        until = max((self._allow(at, at) for at in given), default=self.end)
         if not self._stays_sayable(owed, owed.release, until):
             return True
         line = next(
@@ -491,7 +521,7 @@ class Judge:
     def _tried(self, notice: int) -> bool:
         """Whether every way was tried and failed, as faults explain."""
         mine = [a for a in self.attempts if a.notice == notice and a.channel != "manual"]
-        return bool(mine) and all(a.outcome not in ("", "sent") for a in mine)
+        return bool(mine) and bool(self.faults) and all(a.outcome not in ("", "sent") for a in mine)
 
     def _excused(self, owed: Owed, person: int, deadline: datetime) -> bool:
         """Whether something stronger spoke to the person for this, or he has signed."""
@@ -527,42 +557,70 @@ class Judge:
 
     def deadline(self, owed: Owed) -> datetime:
         """Return when what is owed has arrived at the latest: its slot, and what faults on the way cost."""
-        if owed.key not in self._deadlines:
-            self._deadlines[owed.key] = {}
-        known = self._deadlines[owed.key]
-        if owed.decided not in known:
-            known[owed.decided] = self._allow(owed.decided, owed.release, tuple(self.faults), owed)
-        return known[owed.decided]
+        known = (owed.key, owed.decided)
+        if known not in self._deadlines:
+            self._deadlines[known] = self._allow(owed.decided, owed.release, owed)
+        return self._deadlines[known]
 
     @cached_property
-    def _deadlines(self) -> dict[object, dict[datetime, datetime]]:
+    def _deadlines(self) -> dict[object, datetime]:
         return {}
 
-    def _allow(
-        self,
-        decided: datetime,
-        release: datetime,
-        faults: Sequence[Fault],
-        owed: Owed | None = None,
-    ) -> datetime:
+    def _allow(self, decided: datetime, release: datetime, owed: Owed | None = None) -> datetime:
+        """Return the latest departure of what was decided and is to be released at these instants.
+
+        An outage that lasts until after the slot costs its own length, and the rest of the bundle's interval
+        where the decision itself may have come too late for the slot. Whatever faults fell on the way, each
+        try that failed costs the pause after it.
+        """
         deadline = self._departs(release) + PROMPT
-        left = sorted(faults, key=lambda fault: fault.at)
-        failures = 0
-        while True:
-            hit = next((f for f in left if f.at <= deadline and f.until >= min(decided, release)), None)
-            if hit is None:
-                return deadline
-            left.remove(hit)
-            if hit.until < release:
-                continue  # over before the slot
-            ready = hit.until + SLEEPY
-            if hit.kind.startswith("provider"):
-                ready = max(ready, hit.until + BACKOFF[min(failures, len(BACKOFF) - 1)])
-                ready = max(ready, hit.until + min(BACKOFF[-1], 4 * (hit.until - hit.at)))
-                failures += 1
-            if owed is not None and ready - release > FRESH:
+        hits = 0
+        for at, until in self._outages:
+            if at > deadline or until < release:
+                continue
+            hits += 1
+            ready = until + SLEEPY if until > at else until
+            if owed is not None and at <= release and until - release > FRESH and until - at > FRESH:
                 ready = max(ready, self._next_slot(owed, ready))
+            if until > at:
+                ready += min(BACKOFF[-1], 4 * (until - at))
             deadline = max(deadline, self._departs(ready) + PROMPT)
+        if hits and owed is not None:
+            pauses = (BACKOFF[min(n, len(BACKOFF) - 1)] for n in range(self._failures(owed)))
+            deadline = self._departs(deadline + sum(pauses, timedelta()))
+        return deadline
+
+    @cached_property
+    def _outages(self) -> list[tuple[datetime, datetime]]:
+        """The faults as stretches of office time, in order of their beginnings.
+
+        Two processes of a kind stand in for each other: one of them away is an outage of no length.
+        """
+        found = []
+        for fault in self.faults:
+            until = fault.until
+            kind, _, number = fault.target.rpartition("-")
+            if kind and number.isdigit():
+                both = [
+                    other.until
+                    for other in self.faults
+                    if other.target.startswith(f"{kind}-")
+                    and other.target != fault.target
+                    and other.at < fault.until
+                    and fault.at < other.until
+                ]
+                until = min(fault.until, max(both, default=fault.at))
+            found.append((fault.at, max(until, fault.at)))
+        return sorted(found)
+
+    def _failures(self, owed: Owed) -> int:
+        """Count the tries that failed on the worst of the ways by which what was owed was to go."""
+        notices = {item.notice for row in self._rows(owed) for item in self._items_of.get(row.id, ())}
+        return max((self._failed_tries.get(number, 0) for number in notices if number), default=0)
+
+    @cached_property
+    def _failed_tries(self) -> Mapping[int, int]:
+        return Counter(a.notice for a in self.attempts if a.outcome not in ("", "sent"))
 
     def _departs(self, instant: datetime) -> datetime:
         """Return when what is ready at an instant leaves, by the rules of that time."""
@@ -600,7 +658,7 @@ class Judge:
                 yield Violation("stuck", words, opened)
 
     def _is_over(self, instant: datetime) -> bool:
-        return self._allow(instant, instant, self.faults) + timedelta(days=1) < self.end
+        return self._allow(instant, instant) + timedelta(days=1) < self.end
 
     def check_told_of(self) -> Iterator[Violation]:
         """What is held, failed or reached nobody, the office has been told of by the next morning."""
@@ -618,7 +676,7 @@ class Judge:
                 continue
             morning = slot(bundle, since, since, rules.hours, rules.calendar, self.zone)
             morning = slot(bundle, morning + SLEEPY, morning, rules.hours, rules.calendar, self.zone)
-            deadline = self._allow(since, morning, self.faults)
+            deadline = self._allow(since, morning)
             if deadline < self.end and not any(since <= at <= deadline for at in notes):
                 yield Violation("silent", f"{words}; the office was not told by {_t(deadline, self)}", since)
 

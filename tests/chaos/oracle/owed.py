@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -25,7 +25,10 @@ class Occurrence:
 
 @dataclass(frozen=True)
 class Owed:
-    """One occurrence that is to be said. ``sure``: whatever the looks, it is decided at ``decided``."""
+    """One occurrence that is to be said. ``sure``: whatever the looks, it is decided at ``decided``.
+
+    ``states`` are those of its subject from the decision on.
+    """
 
     subject: SubjectName
     ladder: str
@@ -35,6 +38,7 @@ class Owed:
     decided: datetime
     release: datetime
     sure: bool
+    states: tuple[State, ...] = field(compare=False, repr=False)
 
     @property
     def key(self) -> tuple[SubjectName, str, str, int, str]:
@@ -232,11 +236,13 @@ class Obligations:
         self.judgement, self.subject, self.states, self.end = judgement, subject, states, end
         self.settled: SettledKeys = {}
         self.found: list[Owed] = []
+        self.ahead: tuple[State, ...] = ()
 
     def all(self) -> list[Owed]:
         following = [*(state.at for state in self.states[1:]), self.end + timedelta(days=400)]
-        for state, until in zip(self.states, following, strict=True):
+        for number, (state, until) in enumerate(zip(self.states, following, strict=True)):
             if state.begins:
+                self.ahead = tuple(self.states[number:])
                 self._stretch(state, min(until, self.end), ends=until <= self.end)
         return self.found
 
@@ -307,7 +313,9 @@ class Obligations:
         bundle = state.rules.bundles[rung.bundle] if rung.bundle else None
         release = slot(bundle, occurrence.instant, decided, state.rules.hours, state.rules.calendar, zone)
         self.found.append(
-            Owed(self.subject, ladder.id, rung, standing.epoch, occurrence, decided, release, sure)
+            Owed(
+                self.subject, ladder.id, rung, standing.epoch, occurrence, decided, release, sure, self.ahead
+            )
         )
 
     def _was_ahead(self, state: State, rung: Rung, spoken: bool) -> bool:
