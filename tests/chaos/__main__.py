@@ -1,46 +1,70 @@
-"""``python -m tests.chaos --seed N --faults 200 --database sqlite``: one run; the last line is one JSON object."""
+"""One run of the chaos harness: ``python -m tests.chaos --seed 7 --faults 200 --database sqlite``.
+
+Prints its progress on stderr and, last, one JSON object on stdout. Exit 1 on a violation.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.chaos import driver
+from tests.chaos import driver, verdict
+
+SHOWN = 20
 
 
 def main() -> int:
-    """Run and judge; return 1 on a violation."""
+    """Run, judge, and say how to replay what failed."""
     told = _arguments().parse_args()
-    with (
-        nullcontext(str(told.folder)) if told.folder else tempfile.TemporaryDirectory(prefix="duban-chaos-")
-    ) as name:
+    with _folder(told.folder) as folder:
         wish = driver.Wish(
             told.seed,
             told.faults,
             told.database,
-            Path(name) / "run",
+            folder / "run",
             told.minutes,
             tuple(told.bug),
-            (lambda _line: None) if told.quiet else lambda line: print(line, file=sys.stderr),
+            tuple(told.kind),
+            (lambda _line: None) if told.json else _say,
         )
         outcome = driver.run(wish)
-        print(
-            outcome.faults,
-            outcome.acts,
-            outcome.instants,
-            outcome.skips,
-            outcome.starts,
-            outcome.seconds,
-            outcome.stuck,
-            outcome.deaths[:5],
-            len(outcome.deaths),
-        )
         if told.journal:
             outcome.journal.write(told.journal)
-    return 0
+        wrong = verdict.of(outcome)
+    for line in wrong[:SHOWN]:
+        _say(f"VIOLATION {line}")
+    if wrong:
+        _say(f"{len(wrong)} violations. Replay: {_replay(told)}")
+    print(json.dumps(verdict.figures(wish, outcome, wrong), ensure_ascii=False))
+    return bool(wrong)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _replay(told: argparse.Namespace) -> str:
+    planted = "".join([f" --bug {name}" for name in told.bug] + [f" --kind {name}" for name in told.kind])
+    return (
+        f"python -m tests.chaos --seed {told.seed} --faults {told.faults} --database {told.database}{planted}"
+        " --folder FOLDER --journal FILE"
+    )
+
+
+@contextmanager
+def _folder(asked: Path | None) -> Iterator[Path]:
+    """Yield where the run keeps its things: a folder that stays if it was named, else one that goes."""
+    if asked is not None:
+        asked.mkdir(parents=True, exist_ok=True)
+        yield asked.absolute()
+        return
+    with tempfile.TemporaryDirectory(prefix="duban-chaos-") as name:
+        yield Path(name)
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -51,10 +75,11 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--minutes", type=float, default=60.0, help="end after so many, whatever was injected"
     )
-    parser.add_argument("--journal", type=Path, help="where to write the journal")
-    parser.add_argument("--folder", type=Path, help="where the run keeps its things")
+    parser.add_argument("--journal", type=Path, help="where to write the journal, as JSON lines")
+    parser.add_argument("--folder", type=Path, help="where the run keeps its things, and leaves them")
     parser.add_argument("--bug", action="append", default=[], help="plant a bug (tests/chaos/bugs.py)")
-    parser.add_argument("--json", action="store_true", dest="quiet", help="print the last line only")
+    parser.add_argument("--kind", action="append", default=[], help="inject this kind of faults only")
+    parser.add_argument("--json", action="store_true", help="no progress, only the last line")
     return parser
 
 

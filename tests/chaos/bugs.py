@@ -8,24 +8,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy import bindparam, update
 from sqlalchemy.exc import IntegrityError
 
-from daemon import deliver, release, scan
-from daemon.store import agenda, cases, decisions
+from daemon import deliver, release
+from daemon.store import agenda, decisions
+from daemon.store.tables import agenda as agenda_table
 
 
 def lost_touch() -> Callable[[], None]:
-    """Let the event that closes, extends or returns a case change it, and nobody look at it again."""
-    return _replaced(cases.agenda, "put", lambda _connection, _rows, _now: None)
+    """Let an event move a subject's standing, and forget that somebody must look at it now."""
+    put = agenda.put
+
+    def untouched(connection: Any, rows: Any, now: Any) -> None:
+        put(connection, rows, now)
+        for row, _ in rows:
+            a = agenda_table.c
+            mine = (
+                a.subject_kind == row.subject.kind,
+                a.subject_id == row.subject.id,
+                a.ladder == row.ladder,
+            )
+            connection.execute(update(agenda_table).where(*mine).values(due_at=row.due_at))
+
+    return _replaced(agenda, "put", untouched)
 
 
 def swallowed_conflict() -> Callable[[], None]:
-    """Ignore the guard that another scanner was faster, and lose what it had settled."""
-    put = decisions.put
-
-    def advance(connection: Any, steps: Any) -> int:
-        agenda_advance(connection, steps)
-        return len(steps)
+    """Ignore the guard that somebody was faster, and lose what was settled where both had settled it."""
+    put, a = decisions.put, agenda_table.c
 
     def careless(connection: Any, new: Any, rules: str, now: Any) -> None:
         try:
@@ -34,13 +45,14 @@ def swallowed_conflict() -> Callable[[], None]:
         except IntegrityError:
             return
 
-    agenda_advance = agenda.advance
-    undo_first = _replaced(scan.agenda, "advance", advance)
-    undo_second = _replaced(scan.decisions, "put", careless)
+    mine = (a.subject_kind == bindparam("kind"), a.subject_id == bindparam("id"), a.ladder == bindparam("on"))
+    unguarded = update(agenda_table).where(*mine, bindparam("seen") >= 0)
+    first = _replaced(agenda, "_SETTLE", unguarded.values(due_at=bindparam("next_at"), version=a.version + 1))
+    second = _replaced(decisions, "put", careless)
 
     def undo() -> None:
-        undo_first()
-        undo_second()
+        first()
+        second()
 
     return undo
 

@@ -1,4 +1,4 @@
-"""The driver: lets virtual time pass instant by instant, acts, harms, and waits until the world has settled."""
+"""The driver: lets office time jump, acts, harms, and waits until the world has settled."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from daemon.store.tables import attempts as attempts_table
 from daemon.store.tables import decisions as decisions_table
 from daemon.store.tables import deliveries as deliveries_table
 from daemon.store.tables import notices as notices_table
-from tests.chaos import bugs, harm, hosts, records, seams, stream, wire
+from tests.chaos import bugs, checks, harm, hosts, records, seams, stream, wire
 from tests.chaos import journal as j
 from tests.chaos.harm import Harm
 from tests.chaos.skew import Skew
@@ -42,18 +42,24 @@ ZONE = ZoneInfo("Asia/Shanghai")
 START = datetime(2018, 7, 25, tzinfo=ZONE)
 TIMEOUT = 1.0
 """Seconds that a call may take; the providers that hang are waited for in real time."""
+THREADS = 2
+SENDS = THREADS * 3 * len(harm.WORKERS)
+"""How many messages may be on their way at once: each channel's threads in each worker."""
 POLL = 0.004
 WAKE_EVERY = 0.05
 STILL = 0.3
 """When nothing has changed for so long, only time that passes can help: leases, hints, notes of batches."""
+STILL_AFTER_A_DEATH = 0.12
 SKIP = 65.0
 PATIENCE = 90.0
 """How long one instant may take: what is not done then is stuck."""
 QUIET_DAYS = 4
-WAITING_MOST = 6
+WAITING_MOST = 4
+DISK_FULL_FOR = 3
+STOPS = frozenset({"pause", "two_rule_sets"})
 
 
-class Stuck(Exception):
+class StuckError(Exception):
     """The world does not settle, though nothing keeps it from it."""
 
 
@@ -67,6 +73,8 @@ class Wish:
     folder: Path
     minutes: float = 60.0
     bugs: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    """The only kinds of faults; all where there are none."""
     progress: Callable[[str], None] = lambda _line: None
 
 
@@ -81,9 +89,12 @@ class Outcome:
     acts: Counter[str]
     starts: int
     skips: int
+    days: int
     stuck: str = ""
     deaths: list[str] = field(default_factory=list)
     """Processes that ended though nobody had killed them."""
+    wrong: list[str] = field(default_factory=list)
+    """What the tables say wrongly in the end."""
 
 
 def run(wish: Wish) -> Outcome:
@@ -102,13 +113,14 @@ class _Stage:
         self.began = time.monotonic()
         self.faults: Counter[str] = Counter()
         self.instants = self.skips = self.changes = self.orders = 0
-        self.pending: dict[str, tuple[int, Harm, datetime]] = {}
+        self.pending: dict[str, tuple[int, Harm]] = {}
+        self.waiting: dict[str, deque[Harm]] = {name: deque() for name in harm.PROCESSES}
         self.ambushes: deque[Harm] = deque()
         self.paused: dict[str, tuple[Harm, datetime, datetime, int]] = {}
         self.dead: set[str] = set()
         self.deaths: list[str] = []
         self.fired = self.spoiled = 0
-        self.quiet = False
+        self.quiet = self.hurry = False
         self._set_scene(stack)
 
     # -- the scene
@@ -151,7 +163,7 @@ class _Stage:
         shutil.copytree(shipped, mine, ignore=shutil.ignore_patterns("demo", "schema", "systemd"))
         text = (shipped / "demo" / "channels.yaml").read_text(encoding="utf-8")
         for threads in ("    threads: 2\n", "    threads: 4\n"):
-            text = text.replace(threads, f"    threads: 2\n    timeout: {TIMEOUT}\n")
+            text = text.replace(threads, f"    threads: {THREADS}\n    timeout: {TIMEOUT}\n")
         (mine / "channels.yaml").write_text(text, encoding="utf-8")
         (mine / "calendar.yaml").write_text("years: {}\n", encoding="utf-8")
         return mine
@@ -197,15 +209,16 @@ class _Stage:
         stuck = ""
         try:
             self._play()
-        except Stuck as error:
+        except StuckError as error:
             stuck = str(error)
         self._note_spoiled()
-        for arrival in wire.arrivals(self.folder):
+        for arrival in checks.of_notices(wire.arrivals(self.folder)):
             self.write(arrival)
         self.write(j.Ended(clock.now(), clock.wall()))
         with reading(self.engine) as connection:
             for record in records.end_state(connection):
                 self.write(record)
+            wrong = checks.of_database(connection)
         return Outcome(
             j.Journal(tuple(self.written)),
             self.faults,
@@ -214,8 +227,10 @@ class _Stage:
             Counter(self.clerk.done),
             self.hosts.starts,
             self.skips,
+            (clock.now() - START).days,
             stuck,
             self.deaths,
+            wrong,
         )
 
     def _play(self) -> None:
@@ -235,6 +250,7 @@ class _Stage:
         """Harm nothing more; let some days pass in which everything is done, and end on an evening."""
         self.quiet = True
         self.ambushes.clear()
+        self.waiting.clear()
         for name in list(self.pending):
             seams.take_back(self.folder, name)
             del self.pending[name]
@@ -308,12 +324,12 @@ class _Stage:
                 return
             moment = time.monotonic()
             if moment > until:
-                raise Stuck(f"{now:%Y-%m-%d %H:%M}: {signature}")
+                raise StuckError(f"{now:%Y-%m-%d %H:%M}: {signature}")
             if moment - woken > WAKE_EVERY:
                 woken = moment
                 self.hosts.wake()
-            if moment - still > STILL:
-                still = moment
+            if moment - still > (STILL_AFTER_A_DEATH if self.hurry else STILL):
+                still, self.hurry = moment, False
                 self.skips += 1
                 self.skew.skip(SKIP)
                 self.hosts.wake()
@@ -364,18 +380,27 @@ class _Stage:
         name = line["process"]
         if name not in self.pending or self.pending[name][0] != line["order"]:
             return
-        _, harmed, at = self.pending.pop(name)
-        doubt = name.startswith("work")
-        if harmed.kind in ("pause", "two_rule_sets"):
+        _, harmed = self.pending.pop(name)
+        if harmed.kind in STOPS:
             self.hosts.stopped.add(name)
             length = 1 if harmed.kind == "two_rule_sets" else harmed.after
             self.paused[name] = (harmed, now, clock.wall(), self.instants + length)
-            chance = random.Random(f"{self.wish.seed}:paused:{line['order']}")
-            self.clerk.act(chance, now, "edit_rules" if harmed.kind == "two_rule_sets" else "")
+            chance = random.Random(f"{self.wish.seed}:paused:{harmed.number}")
+            if harmed.kind == "two_rule_sets":
+                self.clerk.act(chance, now, "edit_rules")
+            else:
+                self.clerk.act_on(chance, now, self._in_hand(line))
             return
         if harmed.kind == "kill":
             self.dead.add(name)
-        self._count(harmed.kind, now, now, name, harm.SEAMS[harmed.seam], doubt=doubt)
+            self.hurry = True
+        self._count(harmed.kind, now, name, harm.SEAMS[harmed.seam], sends=_sends(name))
+        self._order(name)
+
+    def _in_hand(self, line: Mapping[str, Any]) -> list[int]:
+        """Return the cases that a process was struck with in its hands."""
+        with reading(self.engine) as connection:
+            return [*line.get("cases", ()), *records.cases_of(connection, line.get("ids", ()))]
 
     def _resume(self, name: str, now: datetime) -> None:
         harmed, at, wall, _ = self.paused.pop(name)
@@ -386,41 +411,45 @@ class _Stage:
             harmed.kind,
             name,
             harm.SEAMS[harmed.seam],
-            doubt=name.startswith("work"),
+            doubt=bool(_sends(name)),
+            sends=max(_sends(name), 1),
             wall=wall,
             wall_until=clock.wall(),
         )
         self.faults[harmed.kind] += 1
         self.write(fault)
+        self._order(name)
 
     # -- harm
 
     def _harm(self, chance: random.Random, now: datetime) -> None:
         """Place the faults of one step: orders at seams, ambushes, providers that will fail."""
-        for _ in range(chance.choice([1, 2, 2, 3, 4])):
-            drawn = harm.draw(chance, self.wish.database)
-            if self.quiet:
-                return
+        for _ in range(chance.choice([2, 3, 3, 4, 6])):
+            drawn = harm.draw(chance, self.wish.database, self.wish.kinds)
             if drawn.seam:
-                self._order(drawn, now)
+                if len(self.waiting[drawn.target]) < WAITING_MOST:
+                    self.waiting[drawn.target].append(drawn)
+                self._order(drawn.target)
             elif drawn.kind in harm.WORDS:
                 hosts.spoil(self.gateway, drawn.target, drawn.kind, drawn.number)
             elif len(self.ambushes) < WAITING_MOST:
                 self.ambushes.append(drawn)
 
-    def _order(self, drawn: Harm, now: datetime) -> None:
-        stops = drawn.kind in ("pause", "two_rule_sets")
-        others = [h.kind for _, h, _ in self.pending.values()]
-        if drawn.target in self.pending or drawn.target in self.paused:
+    def _order(self, name: str) -> None:
+        """Give a process the next order that waits for it, unless it has one; one at a time is stopped."""
+        ahead = self.waiting.get(name)
+        if not ahead or name in self.pending or name in self.paused:
             return
-        if stops and (self.paused or {"pause", "two_rule_sets"} & set(others)):
-            return
+        stops = any(given.kind in STOPS for _, given in self.pending.values())
+        if ahead[0].kind in STOPS and (self.paused or stops):
+            ahead.rotate(-1)
+            if ahead[0].kind in STOPS:
+                return
+        given = ahead.popleft()
         self.orders += 1
-        do = {"kill": "kill", "disk_full": "full"}.get(drawn.kind, "stop")
-        seams.give(
-            self.folder, drawn.target, seams.Order(self.orders, drawn.seam, drawn.after, do, drawn.number)
-        )
-        self.pending[drawn.target] = (self.orders, drawn, now)
+        do = {"kill": "kill", "disk_full": "full"}.get(given.kind, "stop")
+        seams.give(self.folder, name, seams.Order(self.orders, given.seam, given.after, do, DISK_FULL_FOR))
+        self.pending[name] = (self.orders, given)
 
     def _spring(self, now: datetime) -> None:
         """Let the next ambush happen, if so many changes have been seen since the last."""
@@ -433,18 +462,17 @@ class _Stage:
         self.ambushes.popleft()
         getattr(self, f"_{first.kind}")(first, now)
 
-    def _count(
-        self, kind: str, at: datetime, until: datetime, target: str = "", seam: str = "", *, doubt: bool
-    ) -> None:
+    def _count(self, kind: str, at: datetime, target: str, seam: str = "", *, sends: int = 0) -> None:
+        """Journal a fault that is over; ``sends``: how many messages may have been on their way."""
         self.faults[kind] += 1
         moment = clock.wall()
-        self.write(j.Fault(at, until, kind, target, seam, doubt, moment, moment))
+        self.write(j.Fault(at, at, kind, target, seam, bool(sends), max(sends, 1), moment, moment))
 
     def _kill(self, drawn: Harm, now: datetime) -> None:
         if drawn.target not in self.hosts.running or drawn.target in self.paused or drawn.target in self.dead:
             return
         self._strike(drawn.target)
-        self._count("kill", now, now, drawn.target, doubt=drawn.target.startswith("work"))
+        self._count("kill", now, drawn.target, sends=_sends(drawn.target))
 
     def _strike(self, name: str) -> None:
         """Kill a process that may have struck itself a moment ago."""
@@ -453,15 +481,17 @@ class _Stage:
             seams.take_back(self.folder, name)
             del self.pending[name]
         self.hosts.kill(name)
+        self.hurry = True
 
     def _valkey_flushed(self, _drawn: Harm, now: datetime) -> None:
         self.broker.flush()
-        self._count("valkey_flushed", now, now, "valkey", doubt=False)
+        self.hurry = True
+        self._count("valkey_flushed", now, "valkey")
 
     def _valkey_killed(self, _drawn: Harm, now: datetime) -> None:
         self.broker.kill()
         self.broker.start(empty=False)
-        self._count("valkey_killed", now, now, "valkey", doubt=False)
+        self._count("valkey_killed", now, "valkey")
 
     def _valkey_stopped(self, drawn: Harm, now: datetime) -> None:
         """Let it be away for a while in which the scanners hint at nobody, and come back empty."""
@@ -469,7 +499,8 @@ class _Stage:
         self.hosts.wake()
         time.sleep(0.1 + drawn.number % 10 / 50)
         self.broker.start(empty=True)
-        self._count("valkey_stopped", now, now, "valkey", doubt=False)
+        self.hurry = True
+        self._count("valkey_stopped", now, "valkey")
 
     def _provider_killed(self, _drawn: Harm, now: datetime) -> None:
         """Let the stand-ins die with whatever they were about to answer, and come back."""
@@ -481,17 +512,17 @@ class _Stage:
             self._look_after(now)
             time.sleep(POLL)
         self.hosts.await_sandbox()
-        self._count("provider_killed", now, now, "sandbox", doubt=True)
+        self._count("provider_killed", now, "sandbox", sends=SENDS)
 
     def _database_cut(self, drawn: Harm, now: datetime) -> None:
         assert isinstance(self.database, hosts.Postgres)
         if self.database.cut(drawn.number):
-            self._count("database_cut", now, now, "database", doubt=True)
+            self._count("database_cut", now, "database", sends=SENDS)
 
     def _database_restarted(self, _drawn: Harm, now: datetime) -> None:
         assert isinstance(self.database, hosts.Postgres)
         self.database.restart()
-        self._count("database_restarted", now, now, "database", doubt=True)
+        self._count("database_restarted", now, "database", sends=SENDS)
 
     def _power_loss(self, drawn: Harm, now: datetime) -> None:
         """Let the machine lose its power: every process and Valkey at once, and what was not synced."""
@@ -508,7 +539,7 @@ class _Stage:
         self.broker.start(empty=drawn.number % 2 == 0)
         for name in harm.PROCESSES:
             self.hosts.start(name)
-        self._count("power_loss", now, now, "machine", doubt=True)
+        self._count("power_loss", now, "machine", sends=SENDS)
 
     def _await_deaths(self, now: datetime) -> None:
         until = time.monotonic() + 10
@@ -517,7 +548,7 @@ class _Stage:
                 self.dead.discard(name)
             time.sleep(POLL)
         if alive:
-            raise Stuck(f"{now}: cannot be killed: {alive}")
+            raise StuckError(f"{now}: cannot be killed: {alive}")
 
     def _note_spoiled(self) -> None:
         """Journal the provider faults that messages have met with since the last call."""
@@ -526,6 +557,11 @@ class _Stage:
             self.faults[fault.kind] += 1
             self.write(fault)
         self.spoiled = len(met)
+
+
+def _sends(name: str) -> int:
+    """Return how many messages a process may have on their way."""
+    return SENDS // 2 if name.startswith("work") else 0
 
 
 def _signature(connection: Connection) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tests.chaos.seams import IN_TRANSACTION, SCAN_SEAMS, WORK_SEAMS
@@ -31,6 +31,9 @@ SEAMS: dict[str, str] = {
     "recorded": "",
 }
 """Our seams, and the words of the journal for those that it has a word for."""
+
+BETWEEN = frozenset({"after_bytes", "before_record"})
+"""Where a process has sent, and has not yet recorded that it did."""
 
 PROVIDER: Sequence[tuple[str, int]] = (
     ("timeout_after_accept", 3),
@@ -80,9 +83,10 @@ OF_SQLITE: Sequence[tuple[str, int]] = (("disk_full", 5), ("power_loss", 2))
 OF_POSTGRES: Sequence[tuple[str, int]] = (("database_cut", 6), ("database_restarted", 1))
 
 
-def draw(chance: random.Random, database: str) -> Harm:
-    """Draw the next fault."""
+def draw(chance: random.Random, database: str, only: Collection[str] = ()) -> Harm:
+    """Draw the next fault, of these kinds only if any are named."""
     kinds = [*COMMON, *(OF_SQLITE if database == "sqlite" else OF_POSTGRES)]
+    kinds = [(kind, weight) for kind, weight in kinds if not only or kind in only]
     kind = chance.choices([k for k, _ in kinds], [w for _, w in kinds])[0]
     match kind:
         case "seam_kill":
@@ -92,7 +96,9 @@ def draw(chance: random.Random, database: str) -> Harm:
         case "pause":
             return _at_seam(chance, "pause", outside_transactions=True)
         case "two_rule_sets":
-            return Harm(kind, chance.choice(SCANNERS), "rules-read", chance.randint(1, 3))
+            return Harm(
+                kind, chance.choice(SCANNERS), "rules-read", chance.randint(1, 3), chance.randrange(10**9)
+            )
         case "kill":
             return Harm(kind, chance.choice(PROCESSES), after=chance.randint(1, 8))
         case "provider":
@@ -111,4 +117,10 @@ def _at_seam(chance: random.Random, kind: str, *, outside_transactions: bool = F
     ]
     seam = chance.choice(seams)
     most = 3 if seam in ("swept", "rules-read") or workers else 2
-    return Harm(kind, chance.choice(WORKERS if workers else SCANNERS), seam, chance.randint(1, most), 3)
+    return Harm(
+        kind,
+        chance.choice(WORKERS if workers else SCANNERS),
+        seam,
+        chance.randint(1, most),
+        chance.randrange(10**9),
+    )

@@ -16,6 +16,7 @@ import select
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -40,7 +41,8 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 def template(requests: socket.socket) -> None:
     """Fork children as asked, and tell how they end; until the other side hangs up."""
-    assert sandbox and world
+    assert sandbox
+    assert world
     woken, waker = socket.socketpair()
     for end in (woken, waker):
         end.setblocking(False)
@@ -118,8 +120,6 @@ def _be(asked: Mapping[str, Any], parent: int, inherited: tuple[socket.socket, .
             bugs.PLANTED[name]()
         code = main(asked["argv"])
     except BaseException:  # noqa: BLE001 - it must never return into the template
-        import traceback
-
         traceback.print_exc()
     finally:
         with suppress(OSError, ValueError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,18 @@ def directory(connection: Connection) -> j.Directory:
             for r in connection.execute(select(acting).order_by(acting.c.id))
         ),
     )
+
+
+def cases_of(connection: Connection, delivery_ids: Iterable[int]) -> list[int]:
+    """Return the cases that these deliveries tell of."""
+    query = (
+        select(decisions.c.subject_id)
+        .join_from(deliveries, items, items.c.notice_id == deliveries.c.notice_id)
+        .join(decisions, decisions.c.id == items.c.decision_id)
+        .where(deliveries.c.id.in_(list(delivery_ids)), decisions.c.subject_kind == "case")
+        .distinct()
+    )
+    return sorted(connection.execute(query).scalars())
 
 
 def last_event(connection: Connection) -> int:
@@ -191,7 +203,7 @@ def _note_texts(connection: Connection) -> dict[int, str]:
         .join(notices, n.id == d.notice_id)
         .where(n.kind == "note")
     )
-    return {notice: said for notice, said in connection.execute(query)}
+    return {row.notice_id: row.said for row in connection.execute(query)}
 
 
 def _attempts(connection: Connection) -> Iterator[j.Record]:

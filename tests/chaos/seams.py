@@ -22,7 +22,8 @@ from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
 from daemon import deliver, loop, release, scan
-from daemon.cli import wiring
+from daemon.store import decisions
+from jobs.hints import Hints
 
 SCAN_SEAMS = (
     "rules-read",
@@ -113,8 +114,11 @@ class Seams:
             fired.write(json.dumps(line) + "\n")
         if order.do == "full":
             self._fill(order.last * FULL_SECONDS)
+        elif order.do == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
         else:
-            os.kill(os.getpid(), signal.SIGKILL if order.do == "kill" else signal.SIGSTOP)
+            # To this thread: one that is sent to the process may reach it some time later.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
     def _fill(self, seconds: float) -> None:
         """Let the disk be full for a while: by the kernel's limit to the size of files."""
@@ -132,7 +136,7 @@ class Seams:
     def _nobody_in_a_transaction(self) -> Iterator[bool]:
         """Let no thread of this process begin one; yield whether all have ended theirs.
 
-        Who is stopped for minutes must not hold what all others wait for: on PostgreSQL there is no end to it.
+        Who is stopped for minutes must not hold what all others wait for: PostgreSQL would wait for ever.
         """
         with self._traffic:
             self._closed = True
@@ -172,14 +176,18 @@ def wrap(folder: Path, process: str) -> None:
 
 def _wrap_scanner(seams: Seams) -> None:
     _before(loop, "scan", lambda *_: seams.passed("rules-read"))
-    _after(scan, "plan_rows", lambda *_: seams.passed("planned"))
+    _after(scan, "plan_rows", lambda _engine, _rules, rows, _now: seams.passed("planned", cases=_cases(rows)))
     _after(scan, "_store", lambda *_: seams.passed("storing"))
     _after(scan, "look", lambda *_: seams.passed("stored"))
-    _after(release.decisions, "mark_released", lambda *_: seams.passed("releasing"))
+    _after(decisions, "mark_released", lambda *_: seams.passed("releasing"))
     _after(release, "_release_moment", lambda *_: seams.passed("released"))
     _after(loop, "sweep", lambda *_: seams.passed("swept"))
-    _before(wiring.Hints, "__call__", lambda _self, _channel, ids: seams.passed("hint-marked", ids=list(ids)))
-    _after(wiring.Hints, "__call__", lambda _self, _channel, ids: seams.passed("hinted", ids=list(ids)))
+    _before(Hints, "__call__", lambda _self, _channel, ids: seams.passed("hint-marked", ids=list(ids)))
+    _after(Hints, "__call__", lambda _self, _channel, ids: seams.passed("hinted", ids=list(ids)))
+
+
+def _cases(rows: Any) -> list[int]:
+    return sorted({row.subject.id for row in rows if row.subject.kind == "case"})
 
 
 def _wrap_worker(seams: Seams) -> None:
@@ -205,7 +213,7 @@ def _wrap_worker(seams: Seams) -> None:
             seams.passed("recorded", ids=[outcome.letter.claimed.id])
         return opened
 
-    one._record_and_open = recorded  # type: ignore[method-assign]
+    setattr(one, "_record_and_open", recorded)  # noqa: B010 - mypy knows its type
 
 
 def _before(owner: Any, name: str, note: Callable[..., None]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -80,6 +80,10 @@ WEIGHTS: Sequence[tuple[str, int]] = (
 )
 
 
+OF_CASES = ("set_due", "extend", "correct", "submit", "close", "send_back", "move", "sign", "undo", "suspend")
+"""What may happen to a case that a process has in hand at this moment."""
+
+
 @dataclass
 class Clerk:
     """Does what the office does. Every choice comes from the random numbers that it is given."""
@@ -91,10 +95,23 @@ class Clerk:
     done: dict[str, int] = field(default_factory=dict)
     hired: int = 0
     refused: int = 0
+    _only: frozenset[int] = frozenset()
 
-    def act(self, chance: random.Random, now: datetime, what: str = "") -> str:
+    def act_on(self, chance: random.Random, now: datetime, only: Iterable[int]) -> str:
+        """Let something happen to one of these cases, if anything can; else anything."""
+        self._only = frozenset(only)
+        kinds = [name for name in OF_CASES for _ in range(3) if self._only]
+        chance.shuffle(kinds)
+        try:
+            if any(self.act(chance, now, name, tries=1) for name in kinds):
+                return "on case"
+        finally:
+            self._only = frozenset()
+        return self.act(chance, now)
+
+    def act(self, chance: random.Random, now: datetime, what: str = "", tries: int = 6) -> str:
         """Let one thing happen; return what. One that nothing can happen to, or is refused, is another."""
-        for _ in range(6):
+        for _ in range(tries):
             name = what or chance.choices([w for w, _ in WEIGHTS], [n for _, n in WEIGHTS])[0]
             what = ""
             try:
@@ -343,7 +360,8 @@ class Clerk:
 
     def _cases(self, *states: State) -> list[Case]:
         with reading(self.engine) as connection:
-            return cases.listed(connection, states=list(states))
+            found = cases.listed(connection, states=list(states))
+        return [case for case in found if not self._only or case.id in self._only]
 
     def _one(
         self, chance: random.Random, *states: State, wanted: Callable[[Case], bool] = lambda _: True
