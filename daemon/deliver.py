@@ -237,8 +237,10 @@ class Deliverer:
             with writing(self.engine) as connection:
                 _Recorder(connection, rule_set, now).give_up(claimed)
             return None
+        # An earlier leg may have said it over this very channel, and nobody knows.
+        repeat = claimed.unknowns > 0 or (claimed.notice, claimed.channel) in look.doubtful
         if claimed.frozen is not None:
-            return Letter(claimed, claimed.frozen, claimed.unknowns > 0, verdict.leg)
+            return Letter(claimed, claimed.frozen, repeat, verdict.leg)
         if not verdict.lines and verdict.notice.kind != "note":
             return None
         try:
@@ -254,7 +256,7 @@ class Deliverer:
         key = f"n{claimed.notice}d{claimed.id}a{claimed.attempts + 1}"
         items = [item.id for item, _ in verdict.lines]
         frozen = {"key": key, "address": address, "name": person.name, "content": content, "items": items}
-        return Letter(claimed, frozen, repeat=False, leg=verdict.leg)
+        return Letter(claimed, frozen, repeat, verdict.leg)
 
     def _cannot_say(self, claimed: Claimed, rule_set: RuleSet, now: datetime, why: str) -> None:
         """Go on to the next leg: this one cannot be rendered or addressed."""
@@ -347,6 +349,7 @@ class _Look:
         self.signed = notices.signed(connection, subjects) if rule_set.asks_signatures else set()
         self.rivals = notices.rivals(connection, subjects, {item.person for item in stored})
         self.siblings = notices.siblings(connection, self.decisions)
+        self.doubtful = deliveries.doubtful(connection, {c.notice for c in claimed if c.leg})
         self.persons = people.load_all(connection)
         self.titles = people.titles(connection, {n.person for n in self.notices.values()})
         told_group = any(notice.audience is Audience.GROUP for notice in self.notices.values())

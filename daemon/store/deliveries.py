@@ -6,7 +6,7 @@ nothing any more. Leases and hints are in wall time, ``next_attempt_at`` in offi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -159,6 +159,18 @@ def was_sent(connection: Connection, delivery: int) -> bool:
     """Whether any try of a delivery arrived."""
     query = select(_a.id).where(_a.delivery_id == delivery, _a.outcome == "sent").limit(1)
     return connection.execute(query).first() is not None
+
+
+def doubtful(connection: Connection, notice_ids: Collection[int]) -> set[tuple[int, str]]:
+    """Return the (notice, channel) pairs of which a try, on whatever leg, has an outcome nobody knows."""
+    if not notice_ids:
+        return set()
+    query = (
+        select(_d.notice_id, _d.channel)
+        .join_from(deliveries, attempts, _a.delivery_id == _d.id)
+        .where(_d.notice_id.in_(notice_ids), _a.outcome == "unknown")
+    )
+    return {(notice, channel) for notice, channel in connection.execute(query)}
 
 
 def put_back(

@@ -167,6 +167,15 @@ class TestUnknown:
         assert office.tried()[:2] == ["孙联络 wecom: A-1 remind", "孙联络 wecom!: A-1 remind"]
         assert office.news() == ["孙联络 email: A-1 remind", "孙联络 sms: A-1 remind"]
 
+    def test_the_next_leg_marks_what_an_earlier_one_may_have_said_over_the_same_channel(
+        self, office: Office
+    ) -> None:
+        released(office, legs="[email, sms+email]")
+        office.wire.answers("email", SILENCE, SILENCE)
+        office.run("2018-08-28 12:00")
+        assert office.tried()[:2] == ["孙联络 email: A-1 remind", "孙联络 email!: A-1 remind"]
+        assert office.news() == ["孙联络 email!: A-1 remind", "孙联络 sms: A-1 remind"]
+
     def test_a_definite_failure_of_the_repeat_keeps_the_bytes(self, office: Office) -> None:
         released(office)
         office.wire.answers("wecom", SILENCE, BUSY)
