@@ -110,12 +110,8 @@ def draw(chance: random.Random, database: str, only: Collection[str] = ()) -> Ha
 
 def _at_seam(chance: random.Random, kind: str, *, outside_transactions: bool = False) -> Harm:
     workers = chance.random() < 0.6
-    seams = [
-        s
-        for s in (WORK_SEAMS if workers else SCAN_SEAMS)
-        if not (outside_transactions and s in IN_TRANSACTION)
-    ]
-    seam = chance.choice(seams)
+    seams = WORK_SEAMS if workers else (*SCAN_SEAMS, "planned", "stored")
+    seam = chance.choice([each for each in seams if not (outside_transactions and each in IN_TRANSACTION)])
     most = 3 if seam in ("swept", "rules-read") or workers else 2
     return Harm(
         kind,
