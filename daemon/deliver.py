@@ -552,8 +552,10 @@ class _Recorder:
             case "unknown":
                 self._unknown(claimed)
             case "refused":
+                deliveries.undoubt(self.connection, claimed.id, outcome.number)
                 self._failed(claimed, outcome.message)
             case _:
+                deliveries.undoubt(self.connection, claimed.id, outcome.number)
                 self._try_again(claimed, outcome)
 
     def _sent(self, letter: Letter, number: int) -> None:

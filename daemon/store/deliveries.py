@@ -173,6 +173,18 @@ def doubtful(connection: Connection, notice_ids: Collection[int]) -> set[tuple[i
     return {(notice, channel) for notice, channel in connection.execute(query)}
 
 
+def undoubt(connection: Connection, delivery: int, number: int) -> None:
+    """Take back the doubt about the last try of a delivery whose lease was lost: it surely did not arrive.
+
+    If that was the only doubt, the text is thawed. Who tries it again meanwhile sends what was frozen.
+    """
+    mine = (_d.id == delivery, _d.state == "ready", _d.attempts == number)
+    thawed = update(deliveries).where(*mine, _d.unknowns == 1).values(unknowns=0, frozen=None)
+    if not connection.execute(thawed).rowcount:
+        fewer = update(deliveries).where(*mine, _d.unknowns > 1)
+        connection.execute(fewer.values(unknowns=_d.unknowns - 1))
+
+
 def put_back(
     connection: Connection, claimed: Claimed, at: datetime, *, thaw: bool, unknown: bool = False
 ) -> bool:
