@@ -258,8 +258,10 @@ class Deliverer:
             with writing(self.engine) as connection:
                 _Recorder(connection, rule_set, now).give_up(claimed)
             return None
+        # An earlier leg may have said it over this very channel, and nobody knows.
+        repeat = claimed.unknowns > 0 or (claimed.notice, claimed.channel) in look.doubtful
         if claimed.frozen is not None:
-            return Letter(claimed, claimed.frozen, claimed.unknowns > 0, verdict.leg, person, verdict.on)
+            return Letter(claimed, claimed.frozen, repeat, verdict.leg, person, verdict.on)
         if not verdict.lines and verdict.notice.kind != "note":
             return None
         try:
@@ -275,7 +277,7 @@ class Deliverer:
         key = f"n{claimed.notice}d{claimed.id}a{claimed.attempts + 1}"
         items = [item.id for item, _ in verdict.lines]
         frozen = {"key": key, "address": address, "name": addressee.name, "content": content, "items": items}
-        return Letter(claimed, frozen, False, verdict.leg, person, verdict.on)
+        return Letter(claimed, frozen, repeat, verdict.leg, person, verdict.on)
 
     def _cannot_say(self, claimed: Claimed, rule_set: RuleSet, now: datetime, why: str) -> None:
         """Go on to the next leg: this one cannot be rendered or addressed."""
@@ -333,8 +335,11 @@ def call_seconds(rule_set: RuleSet, channel: str) -> float:
 
 
 def resends(rule_set: RuleSet, channel: str) -> int:
-    """Return how often bytes whose fate is unknown are sent again."""
-    return int(_on_unknown(rule_set, channel) == "resend")
+    """Return how often bytes whose fate is unknown are sent again.
+
+    A task for the office does not leave the house: noting it twice is noting it once.
+    """
+    return len(BACKOFF) if channel == MANUAL else int(_on_unknown(rule_set, channel) == "resend")
 
 
 def _on_unknown(rule_set: RuleSet, channel: str) -> str:
@@ -421,6 +426,7 @@ class _Look:
         self.signed = notices.signed(connection, subjects) if rule_set.asks_signatures else set()
         self.muted = mutes.persons_muted(connection, now)
         self.rivals = self._rivals(subjects, {item.person for item in stored})
+        self.doubtful = deliveries.doubtful(connection, {c.notice for c in claimed if c.leg})
         self.persons = people.asked(connection, self._named())
         self.titles = people.titles(connection, {n.person for n in self.notices.values()})
         told_group = any(notice.audience is Audience.GROUP for notice in self.notices.values())
@@ -686,8 +692,10 @@ class _Recorder:
             case "unknown":
                 self._unknown(claimed)
             case "refused":
+                deliveries.undoubt(self.connection, claimed.id, outcome.number)
                 self._failed(claimed, outcome.message)
             case _:
+                deliveries.undoubt(self.connection, claimed.id, outcome.number)
                 self._try_again(claimed, outcome)
 
     def _sent(self, letter: Letter, number: int) -> None:

@@ -6,7 +6,7 @@ nothing any more. Leases and hints are in wall time, ``next_attempt_at`` in offi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -173,6 +173,30 @@ def was_sent(connection: Connection, delivery: int) -> bool:
     """Whether any try of a delivery arrived."""
     query = select(_a.id).where(_a.delivery_id == delivery, _a.outcome == "sent").limit(1)
     return connection.execute(query).first() is not None
+
+
+def doubtful(connection: Connection, notice_ids: Collection[int]) -> set[tuple[int, str]]:
+    """Return the (notice, channel) pairs of which a try, on whatever leg, has an outcome nobody knows."""
+    if not notice_ids:
+        return set()
+    query = (
+        select(_d.notice_id, _d.channel)
+        .join_from(deliveries, attempts, _a.delivery_id == _d.id)
+        .where(_d.notice_id.in_(notice_ids), _a.outcome == "unknown")
+    )
+    return {(notice, channel) for notice, channel in connection.execute(query)}
+
+
+def undoubt(connection: Connection, delivery: int, number: int) -> None:
+    """Take back the doubt about the last try of a delivery whose lease was lost: it surely did not arrive.
+
+    If that was the only doubt, the text is thawed. Who tries it again meanwhile sends what was frozen.
+    """
+    mine = (_d.id == delivery, _d.state == "ready", _d.attempts == number)
+    thawed = update(deliveries).where(*mine, _d.unknowns == 1).values(unknowns=0, frozen=None)
+    if not connection.execute(thawed).rowcount:
+        fewer = update(deliveries).where(*mine, _d.unknowns > 1)
+        connection.execute(fewer.values(unknowns=_d.unknowns - 1))
 
 
 def put_back(

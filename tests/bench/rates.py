@@ -66,7 +66,7 @@ def _close(engine: Engine, count: int) -> None:
             bare.many("UPDATE cases SET state = 'closed', closed_on = ? WHERE id = ?", closed)
             for day, counts in (("registered_on", "count(*), 0, 0"), ("closed_on", "0, 0, count(*)")):
                 bare.run(
-                    "INSERT INTO tally (campaign_id, unit_id, effective_on, recorded_on, registered,"
+                    "INSERT INTO tally (campaign_id, unit_id, effective_on, known_from, registered,"
                     f" dismissed, closed) SELECT campaign_id, unit_id, {day}, {day}, {counts} FROM cases"
                     f" WHERE {day} IS NOT NULL GROUP BY campaign_id, unit_id, {day}"
                 )
