@@ -6,7 +6,7 @@ Every model is strict and knows no other keys. Fields hold domain values where a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, time, timedelta
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from daemon.config import references, repeats, words
 from daemon.config.words import WordError
-from daemon.domain.ladder import Act, Addressee, Every, Role, SubjectKind
+from daemon.domain.ladder import ANCHORS, Act, Addressee, Every, Role, SubjectKind
 from daemon.domain.workdays import Offset
 
 _Value = TypeVar("_Value")
@@ -61,7 +61,7 @@ def _zone(value: object) -> ZoneInfo:
 
 
 def _numbering(value: object) -> str:
-    if isinstance(value, str) and re.fullmatch(r"[^{}]*\{n(?::0?\d)?\}[^{}]*", value):
+    if isinstance(value, str) and re.fullmatch(_NUMBERING, value):
         return value
     raise WordError(f"看不懂编号 {words.shown(value)}", "写成 PS-2018-{n:04}，{n:04} 处是四位流水号")
 
@@ -89,7 +89,9 @@ def _number(value: object) -> int | str:
 
 _ROLE = "|".join(re.escape(role.value) for role in Role)
 _CHANNEL = "[a-z][a-z0-9_-]*"
-_DAY_SPAN = r"[+-]?\d+ (?:workday|day|week|month)s?"
+_SPAN = "(?:workday|day|week|month)s?"
+_DAY_SPAN = rf"(?:[+-]\d{{1,4}}|0) {_SPAN}"
+_NUMBERING = r"[^{}]*\{n(?::0?\d)?\}[^{}]*"
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
@@ -100,19 +102,21 @@ KindWord = Annotated[
     _parsed(lambda v: words.one_of(SubjectKind, "对象", v)),
     _words(kind.value for kind in SubjectKind),
 ]
+AnchorWord = Annotated[str, _words(sorted(set().union(*ANCHORS.values())))]
+"""Which of them a subject has is judged when the ladder is known whole (crosschecks.py)."""
 AddresseeWord = Annotated[Addressee, _parsed(words.addressee), _text(rf"(?:{_ROLE})(?: or (?:{_ROLE}))*")]
 LegWord = Annotated[tuple[str, ...], _parsed(words.leg), _text(rf"{_CHANNEL}(?:\+{_CHANNEL})*")]
 AtWord = Annotated[
     Offset | None, _parsed(words.at), _text(f"immediately|{_DAY_SPAN}", "-3 workdays", "immediately")
 ]
 OffsetWord = Annotated[Offset, _parsed(words.offset), _text(_DAY_SPAN, "+28 months")]
-EveryWord = Annotated[Every, _parsed(repeats.every), WithJsonSchema({"type": "string"})]
+EveryWord = Annotated[Every, _parsed(repeats.every), _text(rf"(?:\d{{1,4}} )?{_SPAN}|(?:\S+ ){{4}}\S+")]
 WorkdaysWord = Annotated[int, _parsed(words.workdays), _text(r"\d+ workdays?", "10 workdays")]
-PercentWord = Annotated[int, _parsed(words.percent), _text(r"\d{1,3}%", "60%")]
+PercentWord = Annotated[int, _parsed(words.percent), _text(r"(?:[1-9]\d?|100)%", "60%")]
 ClockWord = Annotated[time, _parsed(words.clock_time), _text(r"[0-2]\d:[0-5]\d", "09:10")]
 RateWord = Annotated[tuple[int, int], _parsed(words.rate), _text(r"\d+/(?:second|minute|hour|day)")]
 ZoneWord = Annotated[ZoneInfo, _parsed(_zone), WithJsonSchema({"type": "string"})]
-NumberingWord = Annotated[str, _parsed(_numbering), WithJsonSchema({"type": "string"})]
+NumberingWord = Annotated[str, _parsed(_numbering), _text(_NUMBERING)]
 DaysWord = Annotated[
     tuple[date, ...], _parsed(_days), _text(r"\d{4}-\d\d-\d\d(?:\.\.\d{4}-\d\d-\d\d)?", "2027-01-01")
 ]
@@ -130,13 +134,17 @@ class Shape(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-def key(about: str, *examples: Any, unit: str = "", **more: Any) -> Any:
+def key(
+    about: str, *examples: Any, unit: str = "", names: Mapping[str, Any] | None = None, **more: Any
+) -> Any:
     """Declare a key of a file: what it says and what may stand there, as the reference page has it.
 
     ``examples`` are values as YAML writes them; the first also stands in for one that is faulty, so that the
-    rest of its file can still be checked (faults.py). ``unit`` is what a number counts.
+    rest of its file can still be checked (faults.py). ``unit`` is what a number counts, ``names`` the JSON
+    Schema of the keys of a mapping.
     """
-    extra: dict[str, Any] | None = {"x-unit": unit} if unit else None
+    extra: dict[str, Any] = {"x-unit": unit} if unit else {}
+    extra |= {"propertyNames": names} if names else {}
     return Field(description=about, examples=list(examples), json_schema_extra=extra, **more)
 
 
@@ -281,7 +289,7 @@ class LadderFile(Shape):
     about: KindWord = key(
         "说的是什么：case 问题，filing 报送，target 目标，phase 阶段，campaign 行动", "case"
     )
-    anchor: str = key("基准日，从哪个日期算起", "due", alias="from")
+    anchor: AnchorWord = key("基准日，从哪个日期算起", "due", alias="from")
     when: str | None = key("满足什么条件才发，不写用 defaults.when", 'case.state == "returned"', default=None)
     per: Literal["unit"] | None = key("写 unit 时每个单位各看各的", "unit", default=None)
     was: str | None = key("改名前叫什么，写了就不会重新发一遍", "case-due", default=None)
@@ -294,7 +302,9 @@ class LaddersFile(Shape):
     """ladders.yaml：梯次和措施。"""
 
     acts: dict[ActWord, ActFile] = key(
-        "一种措施怎么发、要不要审签，只写在这里", {"reminder": {"legs": ["wecom", "sms+email"]}}
+        "一种措施怎么发、要不要审签，只写在这里",
+        {"reminder": {"legs": ["wecom", "sms+email"]}},
+        names={"enum": [act.value for act in Act]},
     )
     defaults: DefaultsFile = key(
         "没有另外写明的怎么办", {"bundle": "morning", "when": "open"}, default=DefaultsFile()
@@ -472,5 +482,6 @@ class CalendarFile(Shape):
     years: dict[Annotated[int, Field(ge=2004, le=2049)], YearFile] = key(
         "各年的安排，年份后面写放假和补班",
         {"2027": {"source": "国办发明电〔2026〕×号", "off": ["2027-01-01..2027-01-03"]}},
+        names={"pattern": "^20(?:0[4-9]|[1-4][0-9])$"},
         default={},
     )

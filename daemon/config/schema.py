@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from daemon.config.models import (
     CalendarFile,
@@ -28,7 +29,17 @@ FOLDER = Path(__file__).parents[2] / "config" / "schema"
 
 def rendered(shape: type[Shape]) -> str:
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | shape.model_json_schema()
-    return json.dumps(schema, ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(_closed(schema), ensure_ascii=False, indent=1) + "\n"
+
+
+def _closed(node: Any) -> Any:
+    """Let a mapping whose keys follow a pattern have no others, as the models do."""
+    if isinstance(node, list):
+        return [_closed(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    closed = {"additionalProperties": False} if "patternProperties" in node else {}
+    return closed | {name: _closed(each) for name, each in node.items()}
 
 
 def stale(folder: Path) -> list[str]:
