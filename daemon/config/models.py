@@ -237,7 +237,11 @@ class CampaignFile(Shape):
         "序时进度，不写从第一个阶段开始", {"from": "2018-08-16", "min_cases": 5}, default=None
     )
     verdict_after: WorkdaysWord = key(
-        "目标到期后留多久补报，再作最终认定", "10 workdays", unit="工作日", default=10
+        "目标到期后留多久补报，再作最终认定",
+        "10 workdays",
+        unit="工作日",
+        default="10 workdays",
+        validate_default=True,
     )
 
 
