@@ -48,6 +48,7 @@ SAMPLE: Names = {
 
 STATES: Mapping[str, Collection[str]] = {
     "case.state": tuple(state.value for state in State),
+    "filing.state": ("open", "submitted", "returned", "accepted"),
     "verdict": tuple(verdict.value for verdict in Verdict),
 }
 """The words that some names can be, so that a misspelt one is found."""
@@ -78,6 +79,11 @@ def check_condition(text: str, kind: SubjectKind, words: Mapping[str, Collection
 
 def names_in(text: str) -> frozenset[str]:
     return frozenset(_names(_parse(text)))
+
+
+def constants_in(text: str) -> list[object]:
+    """Return the texts and numbers that a condition compares with."""
+    return [node.value for node in _walk(_parse(text)) if isinstance(node, nodes.Const)]
 
 
 def _deferred(text: str) -> Callable[[Names], bool]:

@@ -50,12 +50,29 @@ class Mark:
 
 @dataclass(frozen=True)
 class Document:
-    """One file, read. ``broken`` are lines that a raw fault has already been reported for."""
+    """One file, read.
+
+    ``broken`` are lines that a raw fault has already been reported for, ``doubts`` places where a stand-in
+    has taken the place of a faulty value (mending.py).
+    """
 
     place: str
     data: object
     marks: Mapping[Path, Mark]
     broken: frozenset[int] = frozenset()
+    doubts: frozenset[Path] = frozenset()
+
+    def sure(self, *paths: Iterable[object]) -> bool:
+        """Whether the values at these paths are what was written, in whole."""
+        keys = [tuple(map(str, path)) for path in paths]
+        return not any(key[: len(doubt)] == doubt[: len(key)] for doubt in self.doubts for key in keys)
+
+    def names(self, *path: str) -> list[str] | None:
+        """Return the keys written in the mapping at a path, faulty ones too; ``None`` where there is none."""
+        data = self.data
+        for part in path:
+            data = data.get(part) if isinstance(data, dict) else None
+        return [str(key) for key in data] if isinstance(data, dict) else None
 
     def fault(self, path: Iterable[object], message: str, hint: str = "", *, at_key: bool = False) -> Fault:
         """Return a fault at a value or its key; at the nearest one around it where there is none."""

@@ -41,11 +41,16 @@ def shown(value: object) -> str:
     return f"“{text if len(text) <= 40 else text[:40] + '…'}”"
 
 
+def closest(word: object, valid: Iterable[str]) -> str:
+    """Return the valid word that was likely meant; '' where none is near."""
+    return next(iter(get_close_matches(str(word).lower(), list(valid), n=1, cutoff=0.6)), "")
+
+
 def nearest(word: object, valid: Iterable[str]) -> str:
     """Return the hint that names the nearest valid word, or all of them."""
     known = list(valid)
-    if found := get_close_matches(str(word).lower(), known, n=1, cutoff=0.6):
-        return f"是不是“{found[0]}”？"
+    if found := closest(word, known):
+        return f"是不是“{found}”？"
     return "可用：" + "、".join(known) if known else ""
 
 
