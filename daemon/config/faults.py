@@ -60,11 +60,11 @@ def validated(document: Document, shape: type[_Shape]) -> tuple[Document, _Shape
             details = [_Detail(document, shape, mender, each) for each in error.errors(include_url=False)]
             wounds = [detail.wound() for detail in details]
             if turn == 0:
-                faults += _told(details, wounds)
+                faults += _told(document, details, wounds)
             continue
         doubtful = replace(document, doubts=frozenset(mender.doubts))
-        return doubtful, model, [fault for fault in faults if fault.line not in document.broken]
-    return document, None, [fault for fault in faults if fault.line not in document.broken]
+        return doubtful, model, faults
+    return document, None, faults
 
 
 @lru_cache
@@ -76,6 +76,12 @@ def _empty_values(document: Document) -> tuple[list[Wound], list[Fault]]:
     """Find the keys that nothing follows: YAML has a value for that, the rules do not."""
     wounds = [Wound(path) for path in _nothings(document.data, ())]
     hint = "请写上，或删去这一项"
+    told = [
+        document.fault(wound.path, f"“{wound.path[-1]}”后面是空的", hint, at_key=True)
+        for wound in wounds
+        if wound.path not in document.doubts
+    ]
+    return wounds, [fault for fault in told if fault.line not in document.broken]
     return wounds, [document.fault(w.path, f"“{w.path[-1]}”后面是空的", hint, at_key=True) for w in wounds]
 
 
@@ -87,13 +93,19 @@ def _nothings(value: object, path: Path) -> Iterator[Path]:
             yield from _nothings(inner, (*path, str(key)))
     elif isinstance(value, list):
         for n, inner in enumerate(value):
+            if inner is None:
+                yield (*path, str(n))
             yield from _nothings(inner, (*path, str(n)))
 
 
-def _told(details: Sequence[_Detail], wounds: Sequence[Wound]) -> Iterator[Fault]:
-    """Leave out what is only missing because its key is misspelt."""
+def _told(document: Document, details: Sequence[_Detail], wounds: Sequence[Wound]) -> Iterator[Fault]:
+    """Leave out what is only missing because its key is misspelt, and keys that repaired punctuation made."""
     meant = {(*wound.path[:-1], wound.meant) for wound in wounds if wound.meant}
-    yield from (detail.fault() for detail in details if detail.kind != "missing" or detail.path not in meant)
+    for detail in details:
+        fault = detail.fault()
+        made = fault.line in document.broken and detail.kind in ("extra_forbidden", "missing")
+        if not made and not (detail.kind == "missing" and detail.path in meant):
+            yield fault
 
 
 class _Detail:

@@ -282,8 +282,10 @@ class _Reading:
         campaigns = [self.documents.get(place) for place in self._campaign_places()]
         sound = all(each is not None and not each.doubts for each in campaigns)
         setting = Setting(self.days.calendar(), tuple(self.campaigns.values()), whole=sound)
-        self._add(LADDERS, sense.nonsense(document, ladders, setting))
-        self._warn(LADDERS, sense.doubtful(document, ladders))
+        told = {tuple(fault.key.split(".")) for fault in self.faults if fault.place == LADDERS}
+        unclear = replace(document, doubts=document.doubts | told)
+        self._add(LADDERS, sense.nonsense(unclear, ladders, setting))
+        self._warn(LADDERS, sense.doubtful(unclear, ladders))
 
     @property
     def days(self) -> OfficeDays:
