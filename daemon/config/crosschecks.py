@@ -102,7 +102,7 @@ def channel_warnings(document: Document, channels: ChannelsFile) -> Iterator[Fau
     window = channels.window
     for name, bundle in channels.bundles.items():
         path = ("bundles", name)
-        if not document.sure(path, ("window",)):
+        if not document.sure(path, ("window",)) or window.until <= window.since:
             continue
         if not window.since <= bundle.at < window.until:
             hours = f"{window.since:%H:%M} 到 {window.until:%H:%M}"

@@ -88,8 +88,10 @@ def read(place: str, text: str) -> tuple[Document | None, list[Fault]]:
     repaired = rawtext.repair(place, text)
     faults = repaired.faults
     broken = frozenset(fault.line for fault in faults)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False  # told as a fault of ours
     try:
-        node = YAML(typ="safe", pure=True).compose(repaired.text)
+        node = yaml.compose(repaired.text)
     except MarkedYAMLError as error:
         return None, faults or [_syntax_fault(place, error, repaired.text)]
     except ReaderError as error:

@@ -44,7 +44,7 @@ class Mender:
         for wound in wounds:
             try:
                 self._mend(wound)
-            except (KeyError, IndexError, TypeError, StopIteration):
+            except (LookupError, TypeError, ValueError):
                 continue
 
     def _mend(self, wound: Wound) -> None:
@@ -97,7 +97,8 @@ def has(data: object, part: str) -> bool:
 def inner(data: object, part: str) -> object:
     if isinstance(data, list):
         return data[int(part)]
-    assert isinstance(data, dict)
+    if not isinstance(data, dict):
+        raise LookupError(part)
     return data[_own(data, part)]
 
 
@@ -124,7 +125,10 @@ def _steps(node: Node, part: str) -> Iterator[Node]:
 
 def _own(data: Mapping[Any, Any], part: str) -> Any:
     """Return the key that is written ``part``: it may be a date or a number."""
-    return next(key for key in data if str(key) == part)
+    for key in data:
+        if str(key) == part:
+            return key
+    raise LookupError(part)
 
 
 def _as_read(value: Any) -> Any:

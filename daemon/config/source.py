@@ -113,7 +113,7 @@ class Inspection:
 
     ``source`` is there where there is no fault. The models are there even then, with stand-ins for what is
     faulty, unless a file cannot be read at all; ``documents`` say where everything stands. ``shipped`` are
-    the texts of the program, ``templates`` the same with the office's own over them.
+    the texts of the program, ``own`` those of the office that lie over them.
     """
 
     source: RuleSource | None
@@ -126,7 +126,11 @@ class Inspection:
     campaigns: Mapping[str, CampaignFile]
     calendar: WorkdayCalendar
     shipped: Mapping[str, str]
-    templates: Mapping[str, str]
+    own: Mapping[str, str]
+
+    @property
+    def templates(self) -> dict[str, str]:
+        return {**self.shipped, **self.own}
 
     def placed(self, fault: Fault) -> Fault:
         """Return a fault of a key with the line and column at which it stands."""
@@ -152,10 +156,9 @@ def inspect(directory: Path, shipped_templates: Path) -> Inspection:
     own, template_faults = _read_templates(directory / TEMPLATES)
     reading = _Reading(texts, [*faults, *template_faults])
     reading.check_all()
-    templates = MappingProxyType({**shipped, **own})
     every_fault = tuple(sorted(set(reading.faults)))
     return Inspection(
-        source=None if every_fault else _source(texts, reading, templates),
+        source=None if every_fault else _source(texts, reading, {**shipped, **own}),
         faults=every_fault,
         warnings=tuple(reading.warnings),
         documents=reading.documents,
@@ -165,7 +168,7 @@ def inspect(directory: Path, shipped_templates: Path) -> Inspection:
         campaigns=reading.campaigns,
         calendar=reading.days.calendar(),
         shipped=MappingProxyType(shipped),
-        templates=templates,
+        own=MappingProxyType(own),
     )
 
 
@@ -175,7 +178,7 @@ def _source(texts: Mapping[str, str], reading: _Reading, templates: Mapping[str,
         files=MappingProxyType({place: text for place, text in texts.items() if _is_rule(place)}),
         office=Office(reading.duban.office.name, reading.duban.office.phone),
         days=reading.days,
-        templates=templates,
+        templates=MappingProxyType(dict(templates)),
     )
 
 

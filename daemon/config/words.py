@@ -40,9 +40,9 @@ _TITLES: tuple[tuple[str, str], ...] = (
 _FIRSTS = ("head", "leader", "director")
 _SYNONYMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("boss", "chief", "manager", "mayor", *_FIRSTS), _FIRSTS),
-    "contact": ("liaison",), "vice": ("deputy",), "mail": ("email",), "wechat": ("wecom",), "message": ("sms",),
-    "remind": ("reminder",), "warning": ("early_warning",), "letter": ("supervision_letter",),
-    "assign": ("assignment",),
+    "contact": ("liaison",), "vice": ("deputy",), "mail": ("email",), "wechat": ("wecom",),
+    "message": ("sms",), "remind": ("reminder",), "warning": ("early_warning",),
+    "letter": ("supervision_letter",), "assign": ("assignment",),
 }  # fmt: skip
 _CHINESE_PERIOD = re.compile(r"(\d{1,3})\s*个?\s*(工作日|自然日|天|日|周|星期|月)")
 _SPANS = {"工作日": "workdays", "周": "weeks", "星期": "weeks", "月": "months"}
