@@ -105,7 +105,7 @@ def compile_rules(source: RuleSource, history: History = _NO_HISTORY) -> RuleSet
             name: _window(channel.window) if channel.window else window
             for name, channel in every_channel.items()
         },
-        channels={name: _settings(name, channel) for name, channel in every_channel.items()},
+        channels=channel_settings(files.channels),
         calendar=source.days.calendar(),
         templates=source.templates,
         budgets=_budgets(files.channels),
@@ -203,6 +203,11 @@ def _budgets(file: ChannelsFile) -> dict[str, Budget]:
 
 def _with_manual(file: ChannelsFile) -> dict[str, ChannelFile]:
     return {MANUAL: ManualFile(provider="manual"), **file.channels}
+
+
+def channel_settings(file: ChannelsFile) -> dict[str, ChannelSettings]:
+    """Return how each channel is worked, the one by hand included."""
+    return {name: _settings(name, channel) for name, channel in _with_manual(file).items()}
 
 
 def _settings(name: str, file: ChannelFile) -> ChannelSettings:
