@@ -120,7 +120,7 @@ def plan_rows(engine: Engine, rule_set: RuleSet, rows: Sequence[AgendaRow], now:
     broken: list[tuple[AgendaRow, str]] = []
     with reading(engine) as connection:
         known = facts.load(connection, (row.subject for row in rows), rule_set.campaigns)
-        settled = decisions.settled(connection, rows)
+        settled = decisions.settled(connection, rows, rule_set.ladders)
         for row in rows:
             ladder, about = rule_set.ladders.get(row.ladder), known.facts.get(row.subject)
             if row.subject in known.unreadable:

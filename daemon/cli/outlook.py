@@ -59,7 +59,7 @@ def planned(
     """Yield what the plan of these rows says from now up to ``until``, as if everything stayed as it is."""
     for chunk in chunks(rows, listing.AT_ONCE):
         known = facts.load(connection, (row.subject for row in chunk), rule_set.campaigns)
-        settled = decisions.settled(connection, chunk)
+        settled = decisions.settled(connection, chunk, rule_set.ladders)
         for row in chunk:
             ladder, about = rule_set.ladders.get(row.ladder), known.facts.get(row.subject)
             if ladder is None or about is None:

@@ -114,7 +114,7 @@ def plan(facts: Facts, ladder: Ladder, calendar: WorkdayCalendar, settled: Settl
             # Only an event that moves ``since`` can wake it. Looking at every slot of what is long closed
             # would let the cost of a tick grow with what is on file.
             continue
-        done = frozenset(key for rung_id, key in settled if rung_id == rung.id)
+        done = settled_of(rung, settled)
         slots = occurrences(rung.wording, anchor, calendar, facts.zone, _of_wording(rung, done, facts.zone))
         for number, occurrence in enumerate(slots):
             if occurrence.instant > now:
@@ -156,6 +156,11 @@ def _outcome(occurrence: Occurrence, rung: Rung, facts: Facts, anchor: date, now
     if lapsed(occurrence.nominal, anchor, facts.zone, now):
         return Outcome.LAPSED
     return Outcome.SAID
+
+
+def settled_of(rung: Rung, settled: Settled) -> frozenset[str]:
+    """Return the occurrences of a rung that are settled, under whatever name it had."""
+    return frozenset(key for rung_id, key in settled if rung.goes_by(rung_id))
 
 
 def _own_hold(rung: Rung, facts: Facts) -> bool:
