@@ -17,6 +17,11 @@ def checked_source(directory: Path, shipped_templates: Path) -> RuleSource:
     except FaultyInputError as error:
         texts = _texts(shipped_templates, directory / TEMPLATES)
         raise FaultyInputError({*error.faults, *_text_faults(texts, directory)}) from None
+    return checked_again(source)
+
+
+def checked_again(source: RuleSource) -> RuleSource:
+    """Return a stored rule set if this version reads it and its texts render; raise ``FaultyInputError``."""
     rules = compile_rules(source)
     if faults := trial(rules.templates, sms_sign(rules), rules.office.phone):
         raise FaultyInputError(faults)

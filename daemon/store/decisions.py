@@ -137,6 +137,12 @@ def mark_released(connection: Connection, ids: Sequence[int], now: datetime) -> 
     return changed
 
 
+def of_subject(connection: Connection, subject: Subject) -> list[Decision]:
+    """Return everything that was ever settled about a subject, oldest first."""
+    mine = select(decisions).where(_c.subject_kind == subject.kind, _c.subject_id == subject.id)
+    return [decision_of(row) for row in connection.execute(mine.order_by(_c.instant, _c.id))]
+
+
 def load(connection: Connection, ids: Iterable[int]) -> dict[int, Decision]:
     found: dict[int, Decision] = {}
     for chunk in chunks(list(dict.fromkeys(ids))):

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from daemon.domain.ladder import Ladder, SubjectKind
+from daemon.domain.ladder import Ladder
 from daemon.store import contexts, decisions, facts, notices, people
 from daemon.store.decisions import Decision
 from daemon.store.engine import chunks
@@ -93,11 +93,7 @@ class _Told:
 
     def subject_id(self, decision: Decision) -> str:
         """Return how people name a subject: a case's 编号, a filing's key and unit."""
-        if decision.subject.kind is SubjectKind.CASE:
-            return self.known.cases[decision.subject.id].no
-        matter = self.known.matters[decision.subject.id]
-        unit = self.known.units[matter.unit].name if matter.unit else None
-        return f"{matter.key}/{unit}" if unit else matter.key
+        return self.known.name_of(decision.subject)
 
 
 _NOTE_POST = {"office": "office.director", "group": "group.deputy", "unit": "unit.liaison"}
