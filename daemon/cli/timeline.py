@@ -264,7 +264,8 @@ def _say_told(told: Sequence[Told], zone: Any) -> Iterator[str]:
         if each.notice and each.notice not in numbers:
             numbers.append(each.notice)
     for end, numbers in ends.items():
-        yield (f"第{'、'.join(map(str, sorted(numbers)))}号通知" if numbers else "") + end.strip(" ")
+        named = "、".join(map(str, sorted(numbers)))
+        yield f"第{named}号通知{end}" if named else end.strip()
 
 
 def _names(told: Iterable[Told]) -> Iterator[str]:
@@ -292,16 +293,39 @@ def case_rungs(connection: Connection, rules: RuleSet, no: str, now: datetime) -
 def sample_timeline(rules: RuleSet, today: date, only: str | None = None) -> list[dict[str, Any]]:
     """Return the days of an invented case, handed over today, due in sixty days and never taken up.
 
-    One ladder alone is counted from today, whatever its anchor; a deadline lies sixty days ahead. Conditions
-    are named and not judged.
+    One ladder alone: about a case it is counted from today, whatever its anchor; else from the dates of the
+    campaigns. Conditions are named and not judged.
     """
+    case = {"assigned": today, "registered": today, "due": rules.calendar.apply(SAMPLE_DUE, today)}
     found: list[tuple[date, dict[str, Any]]] = []
-    anchors = {"assigned": today, "registered": today, "due": rules.calendar.apply(SAMPLE_DUE, today)}
     for ladder in rules.ladders.values():
-        if only == ladder.id or (only is None and _fits_sample(ladder, anchors)):
-            anchor = anchors.get(ladder.anchor, today)
-            found += [line for rung in ladder.rungs for line in _sample_lines(rules, ladder, rung, anchor)]
+        if only == ladder.id or (only is None and _fits_sample(ladder, case)):
+            for name, anchors in _samples(rules, ladder, case):
+                anchor = anchors.get(ladder.anchor, today)
+                for rung in ladder.rungs:
+                    found += _sample_lines(rules, ladder, rung, anchor, name)
     return [line for _, line in sorted(found, key=lambda entry: entry[0])]
+
+
+def _samples(
+    rules: RuleSet, ladder: Ladder, case: Mapping[str, date]
+) -> Iterator[tuple[str, Mapping[str, date]]]:
+    """Yield the subjects that a ladder speaks about, by name, with their dates."""
+    if ladder.about is SubjectKind.CASE:
+        yield "", case
+    for campaign in rules.campaigns.values():
+        match ladder.about:
+            case SubjectKind.FILING:
+                yield from ((rule.title, {"due": rule.due}) for rule in campaign.filings.values())
+            case SubjectKind.PHASE:
+                for phase in campaign.phases.values():
+                    yield phase.title, {"start": phase.since, "end": phase.until}
+            case SubjectKind.TARGET:
+                for milestone in campaign.milestones:
+                    start = campaign.before(milestone)
+                    yield f"目标 {milestone.percent}%", {"start": start, "due": milestone.on}
+            case SubjectKind.CAMPAIGN:
+                yield campaign.title, {"start": campaign.pace_from, "end": campaign.end}
 
 
 def _fits_sample(ladder: Ladder, anchors: Mapping[str, date]) -> bool:
@@ -311,7 +335,7 @@ def _fits_sample(ladder: Ladder, anchors: Mapping[str, date]) -> bool:
 
 
 def _sample_lines(
-    rules: RuleSet, ladder: Ladder, rung: Rung, anchor: date
+    rules: RuleSet, ladder: Ladder, rung: Rung, anchor: date, name: str
 ) -> Iterator[tuple[date, dict[str, Any]]]:
     zone = next(iter(rules.campaigns.values())).zone
     seen = occurrences(rung.wording, anchor, rules.calendar, zone)
@@ -324,9 +348,9 @@ def _sample_lines(
             rules.calendar,
             zone,
         )
-        when = say_conditions(rung.wording.when)
+        when = f"{say_conditions(rung.wording.when)}的才发" if rung.wording.when else ""
         more = "，以后照此重复" if rung.wording.every and number == SLOTS - 1 else ""
-        assumed = "；暂按周末推算" if rules.calendar.assumed(anchor, occurrence.day) else ""
+        assumed = "暂按周末推算" if rules.calendar.assumed(anchor, occurrence.day) else ""
         yield (
             occurrence.day,
             {
@@ -339,7 +363,8 @@ def _sample_lines(
                 "weekday": weekday(occurrence.day),
                 "leaves_at": leaves,
                 "whom": say_addressees(rung.to),
-                "state": f"{local(leaves, zone)} 发出{more}{f'；{when}的才发' if when else ''}{assumed}",
+                "subject": name,
+                "state": "；".join(filter(None, (name, f"{local(leaves, zone)} 发出{more}", when, assumed))),
             },
         )
 
@@ -353,4 +378,4 @@ def day_bounds(day: date, zone: Any) -> tuple[datetime, datetime]:
 def sample_title(ladder: Ladder | None) -> str:
     if ladder is None or ladder.about is SubjectKind.CASE:
         return "样例问题的时间表：今天交办，六十天后到期，没有签收，也没有办结"
-    return f"样例{SUBJECT_TITLES[ladder.about]}的时间表"
+    return f"{SUBJECT_TITLES[ladder.about]}的时间表：按专项行动的日期"

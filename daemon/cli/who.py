@@ -132,9 +132,13 @@ def _alike_together(silent: list[dict[str, Any]]) -> list[tuple[str, ...]]:
         (
             f"{ladder}/{'、'.join(dict.fromkeys(e['rung'] for e in alike))}",
             "、".join(dict.fromkeys(e["act"] for e in alike)),
-            "、".join(str(e["day"]) for e in alike[:1] if e["day"])
-            + (" 等" if len(alike) > 1 and alike[0]["day"] else ""),
+            _first_day(alike),
             alike[0]["state"],
         )
         for (ladder, _), alike in rows.items()
     ]
+
+
+def _first_day(alike: list[dict[str, Any]]) -> str:
+    first = alike[0]["day"]
+    return f"{first}{' 等' if len(alike) > 1 else ''}" if first else ""
