@@ -7,7 +7,7 @@ from datetime import date, datetime, tzinfo
 
 from daemon.domain.ladder import Addressee, Part, Rung
 from daemon.domain.people import Recipient
-from daemon.domain.why import ACT_VERBS, ANCHOR_TITLES, ROLE_TITLES, say_day, say_wording
+from daemon.domain.why import ACT_VERBS, ANCHOR_TITLES, ROLE_TITLES, say_conditions, say_day, say_wording
 from daemon.domain.workdays import CountedDay, Offset, Rest, Span, WorkdayCalendar, local_day
 
 _NUMBERS = {
@@ -23,14 +23,14 @@ _FLAGS = {"overdue": ("已逾期", "未逾期"), "behind": ("落后于序时进�
 
 
 def say_rule(rung: Rung | None, ladder: str, rung_id: str) -> str:
-    """Say the rule that spoke: 时限后第1个工作日催办（case-due/overdue），条件“open”."""
+    """Say the rule that spoke: 时限后第1个工作日催办（case-due/overdue），条件：未办结."""
     if rung is None:
         return f"规则 {ladder}/{rung_id}（已不在当时的规则集里）"
     words = (
         f"规则：{say_wording(rung.wording)}{ACT_VERBS.get(rung.act, rung.act.label)}（{ladder}/{rung_id}）"
     )
-    conditions = "、".join(f"“{condition.text}”" for condition in rung.wording.when)
-    return f"{words}，条件 {conditions}" if conditions else words
+    conditions = say_conditions(rung.wording.when)
+    return f"{words}，条件：{conditions}" if conditions else words
 
 
 def say_instant(inputs: Mapping[str, object], instant: datetime, occurrence: str, zone: tzinfo) -> str:
@@ -131,9 +131,16 @@ def _numbers(seen: Mapping[str, object]) -> Iterator[str]:
             yield yes if seen[name] else no
 
 
-def say_recipient(recipient: Recipient, line: Addressee, part: Part, unit: str, stood_in_for: str) -> str:
-    """Say why this person: the seat, and whether it was a fallback, a climb or a stand-in."""
-    seat = f"{unit}{ROLE_TITLES[recipient.role]}"
+def say_recipient(
+    recipient: Recipient,
+    line: Addressee,
+    part: Part,
+    unit: str,
+    stood_in_for: str,
+    held: tuple[date | None, date | None] = (None, None),
+) -> str:
+    """Say why this person: the seat, from when to when it is held, and by which way it was reached."""
+    seat = f"{unit}{ROLE_TITLES[recipient.role]}{_say_tenure(*held)}"
     words = f"{'抄送' if part is Part.COPY else '发送'}{seat}"
     if line and recipient.role is not line[0] and not recipient.own_unit:
         words += f"（没有{ROLE_TITLES[line[0]]}，按规则改送）"
@@ -142,3 +149,8 @@ def say_recipient(recipient: Recipient, line: Addressee, part: Part, unit: str, 
     if stood_in_for:
         words += f"，代理{stood_in_for}"
     return words
+
+
+def _say_tenure(since: date | None, until: date | None) -> str:
+    words = (f"{say_day(since)}起任" if since else "") + (f"至{say_day(until)}" if until else "")
+    return f"（{words}）" if words else ""
