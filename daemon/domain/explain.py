@@ -87,7 +87,8 @@ def _runs(days: Iterable[CountedDay]) -> list[list[CountedDay]]:
 def _say_run(run: list[CountedDay]) -> str:
     if len(run) <= SHORT_RUN:
         return "、".join(f"{_say_month(d.day)}（{_weekday(d.day)}）第{d.number}个" for d in run)
-    return f"{_say_month(run[0].day)}至{_say_month(run[-1].day)}第{run[0].number}至{run[-1].number}个"
+    to = "至" if run[0].day < run[-1].day else "往前至"
+    return f"{_say_month(run[0].day)}{to}{_say_month(run[-1].day)}第{run[0].number}至{run[-1].number}个"
 
 
 SHORT_RUN = 3

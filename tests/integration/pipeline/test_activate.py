@@ -264,3 +264,19 @@ class TestSubjects:
         assert len(behind) == 2, "one for each unit, none for the campaign as a whole"
         assert {row.since for row in behind} == {at("2018-08-16")}
         assert SubjectKind(behind[0].subject_kind) is SubjectKind.CAMPAIGN
+
+
+def test_what_the_new_rules_do_not_say_is_not_sent_even_if_it_was_decided(running: Office) -> None:
+    running.run("2018-08-28 08:00")
+    assert running.decided("A-1") == ["A-1 remind said"]
+    running.obey(DUE.replace("remind:  {at: -3 workdays, act: reminder, to: [unit.liaison]}", ""))
+    running.run("2018-08-31 18:00")
+    assert running.sent() == []
+
+
+def test_what_was_bundled_and_not_yet_sent_is_dropped_too(running: Office) -> None:
+    running.at("2018-08-28 09:10").scan()
+    running.release()
+    running.obey(DUE.replace("remind:  {at: -3 workdays, act: reminder, to: [unit.liaison]}", ""))
+    running.run("2018-08-31 18:00")
+    assert running.sent() == []
