@@ -14,7 +14,7 @@ from daemon.config.compiled import RuleSet, compile_rules
 from daemon.config.history import History, Renamed, dump_history, parse_history, rung_history
 from daemon.config.source import RuleSource
 from daemon.errors import NotFoundError
-from daemon.store import agenda, cases, rules, settings, subjects
+from daemon.store import agenda, cases, mutes, rules, settings, subjects
 from daemon.store.engine import reading, writing
 from daemon.store.rules import Activation
 
@@ -110,6 +110,7 @@ def _rename_ladders(connection: Connection, change: Change) -> None:
             old = change.before.ladders.get(name) if change.before else None
             if old is not None and old.id == name and old.about is ladder.about:
                 agenda.rename(connection, name, ladder.id)
+                mutes.rename_ladder(connection, name, ladder.id)
 
 
 def _begin_touching(connection: Connection, ladders: Sequence[str], now: datetime) -> None:
@@ -136,7 +137,7 @@ def touch_on(engine: Engine, pause: Callable[[float], object] = time.sleep) -> i
                 break
             after = tuple(mark["after"]) if mark["after"] else None
             now = datetime.fromisoformat(mark["now"])
-            count, last = agenda.touch_ladders(connection, mark["ladders"], now, after)
+            count, last = agenda.touch_some(connection, mark["ladders"], now, after)
             settings.put(connection, TOUCHING, {**mark, "after": last} if last else None)
         touched += count
         waiting = last is not None

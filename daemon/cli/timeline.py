@@ -222,6 +222,8 @@ class CaseRungs:
             case Fate.WHEN:
                 assert prospect.condition is not None
                 return f"条件不成立：{say_conditions([prospect.condition])}"
+            case Fate.MUTED:
+                return "在静默期内，不发"
             case Fate.AT_REST:
                 return f"问题现为“{self.case.state.label}”，不再发"
             case Fate.LAPSED:

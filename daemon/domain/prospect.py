@@ -38,6 +38,7 @@ class Fate(StrEnum):
     WHEN = "when"
     LAPSED = "lapsed"
     NO_ANCHOR = "no_anchor"
+    MUTED = "muted"
     AT_REST = "at_rest"
     """Its subject is closed for good."""
 
@@ -108,7 +109,9 @@ def _judged(
     if occurrence.key in done:
         return Prospect(rung, Fate.SETTLED, occurrence)
     if not in_range:
-        return Prospect(rung, _before(occurrence, rung), occurrence)
+        return Prospect(rung, _before(rung, facts, ladder), occurrence)
+    if facts.mute_at(occurrence.instant, ladder.id):
+        return Prospect(rung, Fate.MUTED, occurrence)
     if condition := false_condition(rung.wording.when, facts, min(occurrence.instant, until)):
         fate = Fate.AT_REST if facts.at_rest and not condition.moved else Fate.WHEN
         return Prospect(rung, fate, occurrence, condition)
@@ -119,9 +122,12 @@ def _judged(
     return Prospect(rung, Fate.LATER if occurrence.instant > until else Fate.DUE, occurrence)
 
 
-def _before(occurrence: Occurrence, rung: Rung) -> Fate:
-    came_too_late = rung.since is not None and occurrence.instant < rung.since
-    return Fate.BEFORE_RULE if came_too_late else Fate.BEFORE_EVENT
+def _before(rung: Rung, facts: Facts, ladder: Ladder) -> Fate:
+    """Say what limits a rung: the activation or the event, whichever came later."""
+    standing = facts.standings.get(ladder.id)
+    came = (standing.moved_at or standing.since) if standing else None
+    event = rung.since is None or (came is not None and came > rung.since)
+    return Fate.BEFORE_EVENT if event else Fate.BEFORE_RULE
 
 
 @dataclass(frozen=True, slots=True)

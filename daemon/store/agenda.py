@@ -289,7 +289,14 @@ Key = tuple[str, int, str]
 _FIRST: Key = ("", -1, "")
 
 
-def touch_ladders(
+def touch_ladders(connection: Connection, ladders: Iterable[str], now: datetime) -> int:
+    """Look now at every subject on these ladders, in this transaction; return how many."""
+    mine = _c.ladder.in_(list(ladders))
+    values = {"due_at": _not_later(now), "version": _c.version + 1, "set_aside": None}
+    return connection.execute(update(agenda).where(mine).values(values)).rowcount
+
+
+def touch_some(
     connection: Connection, ladders: Iterable[str], now: datetime, after: Key | None = None, limit: int = 2000
 ) -> tuple[int, Key | None]:
     """Look now at the next ``limit`` rows of these ladders, those behind ``after`` in the order of keys.

@@ -169,7 +169,7 @@ def test_an_interrupted_activation_is_finished_by_the_next_tick(
 
 
 def test_a_large_activation_goes_in_chunks(running: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agenda.touch_ladders, "__defaults__", (None, 1))
+    monkeypatch.setattr(agenda.touch_some, "__defaults__", (None, 1))
     pauses: list[float] = []
     monkeypatch.setattr(touch_on, "__defaults__", (pauses.append,))
     assert running.obey(DUE.replace("-3 workdays", "-4 workdays")).touched == 2
