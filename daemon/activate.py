@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
 from daemon.config.compiled import RuleSet, compile_rules
-from daemon.config.history import dump_history, parse_history, rung_history
+from daemon.config.history import History, Renamed, dump_history, parse_history, rung_history
 from daemon.config.source import RuleSource
 from daemon.errors import NotFoundError
-from daemon.store import agenda, cases, rules, settings, subjects
+from daemon.store import agenda, cases, mutes, rules, settings, subjects
 from daemon.store.engine import reading, writing
 from daemon.store.rules import Activation
+
+TOUCHING = "touching"
+PAUSE = 0.02
+"""Seconds between two chunks, so that on SQLite the workers come in between."""
+_NOTHING: Renamed = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +34,23 @@ class Activated:
     new_subjects: int
 
 
-def activate(engine: Engine, source: RuleSource, now: datetime, *, by: str = "", note: str = "") -> Activated:
-    """Make ``source``, which has been checked, the active rule set.
+def activate(
+    engine: Engine,
+    source: RuleSource,
+    now: datetime,
+    *,
+    by: str = "",
+    note: str = "",
+    renamed: Renamed = _NOTHING,
+) -> Activated:
+    """Make ``source``, which has been checked, the active rule set; ``renamed`` are rungs that were others.
 
     What is due by the rules in force is to be planned before (``loop.plan_due``): what a rung would have said
     before its activation is not owed.
 
-    It touches only subjects on ladders that changed (all of them where the calendar did), and makes the
-    filings, targets and phases that it names. The one already active is not stored again.
+    It makes the filings, targets and phases that the rules name, and then looks again at the subjects on
+    ladders that changed (all of them where the calendar did), in chunks. The one already active is not stored
+    again. Raise ``FaultyInputError`` where its names claim a past that is another's.
     """
     with writing(engine) as connection:
         settings.lock(connection, "rules")  # one host at a time
@@ -43,18 +59,41 @@ def activate(engine: Engine, source: RuleSource, now: datetime, *, by: str = "",
             rule_set = _compiled(connection, before)
             made = subjects.ensure(connection, rule_set.campaigns, rule_set.ladders, now)
             return Activated(source.hash, (), 0, made)
-        old = _source(connection, before) if before else None
-        history = rung_history(old, parse_history(before.history), source, now) if before and old else {}
-        rule_set = compile_rules(source, history)
-        changed = (
-            _changed(compile_rules(old, parse_history(before.history)), rule_set) if before and old else ()
-        )
-        stored = dump_history(history)
+        change = change_of(connection, before, source, now, renamed)
+        rule_set = change.after
+        stored = dump_history(change.history)
         rules.activate(connection, source.hash, source.to_blob(), stored, by, note, now)
+        _rename_ladders(connection, change)
         made = subjects.ensure(connection, rule_set.campaigns, rule_set.ladders, now)
         _enter_cases(connection, rule_set, now)
-        touched = agenda.touch_ladders(connection, changed, now) if changed else 0
-    return Activated(source.hash, changed, touched, made)
+        _begin_touching(connection, change.changed, now)
+    return Activated(source.hash, change.changed, touch_on(engine), made)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an activation changes: the rules before and after, and the ladders that are looked at again."""
+
+    before: RuleSet | None
+    after: RuleSet
+    history: History
+    changed: tuple[str, ...]
+
+
+def change_of(
+    connection: Connection,
+    before: Activation | None,
+    source: RuleSource,
+    now: datetime,
+    renamed: Renamed = _NOTHING,
+) -> Change:
+    """Return what activating ``source`` in the place of ``before`` changes. Nothing is stored."""
+    if before is None:
+        return Change(None, compile_rules(source), {}, ())
+    old, past = source_of(connection, before.hash), parse_history(before.history)
+    history = rung_history(old, past, source, now, renamed)
+    old_rules, new_rules = compile_rules(old, past), compile_rules(source, history)
+    return Change(old_rules, new_rules, history, _changed(old_rules, new_rules))
 
 
 def _changed(old: RuleSet, new: RuleSet) -> tuple[str, ...]:
@@ -64,21 +103,64 @@ def _changed(old: RuleSet, new: RuleSet) -> tuple[str, ...]:
     return tuple(name for name, ladder in new.ladders.items() if old.ladders.get(name) != ladder)
 
 
+def _rename_ladders(connection: Connection, change: Change) -> None:
+    """Let the subjects of a ladder go on under its new name."""
+    for ladder in change.after.ladders.values():
+        for name in ladder.was:
+            old = change.before.ladders.get(name) if change.before else None
+            if old is not None and old.id == name and old.about is ladder.about:
+                agenda.rename(connection, name, ladder.id)
+                mutes.rename_ladder(connection, name, ladder.id)
+
+
+def _begin_touching(connection: Connection, ladders: Sequence[str], now: datetime) -> None:
+    """Note which ladders are to be looked at again, so that a crash between two chunks loses nothing."""
+    unfinished = settings.get(connection, TOUCHING) or {"ladders": []}
+    wanted = sorted({*unfinished["ladders"], *ladders})
+    if wanted:
+        settings.put(connection, TOUCHING, {"ladders": wanted, "now": now.isoformat(), "after": None})
+
+
+def touch_on(engine: Engine, pause: Callable[[float], object] = time.sleep) -> int:
+    """Look again, chunk by chunk, at what the last activation changed; return how many rows.
+
+    Two at once do no harm: each chunk moves one mark, which is kept with the rows it stands for.
+    """
+    touched = 0
+    with reading(engine) as connection:
+        waiting = bool(settings.get(connection, TOUCHING))
+    while waiting:
+        with writing(engine) as connection:
+            settings.lock(connection, TOUCHING)
+            mark = settings.get(connection, TOUCHING)
+            if not mark:
+                break
+            after = tuple(mark["after"]) if mark["after"] else None
+            now = datetime.fromisoformat(mark["now"])
+            count, last = agenda.touch_some(connection, mark["ladders"], now, after)
+            settings.put(connection, TOUCHING, {**mark, "after": last} if last else None)
+        touched += count
+        waiting = last is not None
+        pause(PAUSE if waiting else 0)
+    return touched
+
+
 def _enter_cases(connection: Connection, rule_set: RuleSet, now: datetime) -> None:
     """Put the cases on file on ladders that are new; the rungs know since when they speak."""
     mine = [ladder for ladder in rule_set.ladders.values() if ladder.about.value == "case"]
     cases.enter_missing(connection, mine, now)
 
 
-def _source(connection: Connection, activation: Activation) -> RuleSource:
-    blob = rules.blob(connection, activation.hash)
+def source_of(connection: Connection, hash_: str) -> RuleSource:
+    """Return a stored rule set as it was written; raise ``NotFoundError`` where there is none."""
+    blob = rules.blob(connection, hash_)
     if blob is None:
-        raise NotFoundError(f"数据库里没有规则 {activation.hash[:12]}：请核对数据库是否完整")
+        raise NotFoundError(f"数据库里没有规则 {hash_[:12]}：请核对数据库是否完整")
     return RuleSource.from_blob(blob)
 
 
 def _compiled(connection: Connection, activation: Activation) -> RuleSet:
-    return compile_rules(_source(connection, activation), parse_history(activation.history))
+    return compile_rules(source_of(connection, activation.hash), parse_history(activation.history))
 
 
 class ActiveRules:

@@ -417,7 +417,7 @@ class _Look:
         stored = [item for items in self.items.values() for item in items]
         self.decisions = decisions.load(connection, (item.decision for item in stored))
         subjects = [self.decisions[item.decision].subject for item in stored]
-        ladders = {decision.ladder for decision in self.decisions.values()}
+        ladders = {rule_set.ladder_now(decision.ladder) for decision in self.decisions.values()}
         self.known = facts.load(connection, subjects, rule_set.campaigns, ladders)
         zones = [zone_of(self.known.campaigns, notice.campaign) for notice in self.notices.values()]
         self.today = local_day(now, zones[0])

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine
 
 from daemon import clock
+from daemon.activate import touch_on
 from daemon.config.compiled import RuleSet
 from daemon.errors import NotFoundError, RefusedError, StaleRulesError
 from daemon.release import release, upcoming_note
@@ -52,6 +53,7 @@ def tick(
     may take long.
     """
     check_clock(engine, now)
+    touch_on(engine)  # what an activation that was interrupted left
     looked = made = 0
     while True:
         rule_set = rules()

@@ -192,7 +192,7 @@ class _Office:
     ) -> None:
         self.connection, self.rule_set, self.now = connection, rule_set, now
         subjects = dict.fromkeys(decision.subject for decision in about)
-        ladders = {decision.ladder for decision in about}
+        ladders = {rule_set.ladder_now(decision.ladder) for decision in about}
         self.known = facts.load(connection, subjects, rule_set.campaigns, ladders)
         self.signed = notices.signed(connection, self.known.facts) if rule_set.asks_signatures else set()
         self._directories: dict[date, Directory] = {}

@@ -124,7 +124,7 @@ def plan_rows(engine: Engine, rule_set: RuleSet, rows: Sequence[AgendaRow], now:
     with reading(engine) as connection:
         # Where a row stands was read with its version: if that has moved since, nothing of this is stored.
         known = facts.load(connection, (row.subject for row in rows), rule_set.campaigns, ladders=())
-        settled = decisions.settled(connection, rows)
+        settled = decisions.settled(connection, rows, rule_set.ladders)
         for row in rows:
             ladder, about = rule_set.ladders.get(row.ladder), known.facts.get(row.subject)
             if row.subject in known.unreadable:

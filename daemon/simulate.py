@@ -209,8 +209,8 @@ def prepare(
 
 def simulate(
     engine: Engine, simulation: Simulation, folder: Path, progress: Progress = lambda _now: None
-) -> list[Mapping[str, Any]]:
-    """Run a simulation on ``engine``, a throw-away copy; return what it said, one mapping a notice.
+) -> Iterator[Mapping[str, Any]]:
+    """Run a simulation on ``engine``, a throw-away copy; then yield what it said, one mapping a notice.
 
     What existed before the start is from that day on; what the history brings on or after it enters.
     """
@@ -230,8 +230,12 @@ def simulate(
             progress,
         )
         world.run(simulation.start, simulation.end)
+    return _said(engine, rules())
+
+
+def _said(engine: Engine, rule_set: RuleSet) -> Iterator[Mapping[str, Any]]:
     with reading(engine) as connection:
-        return list(report.said(connection, rules().campaigns, rules().ladders))
+        yield from report.said(connection, rule_set.campaigns, rule_set.ladders)
 
 
 def set_scene(engine: Engine, history: History | None, start: datetime) -> None:

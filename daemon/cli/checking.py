@@ -8,9 +8,10 @@ from pathlib import Path
 
 from daemon.cli.checking_texts import sms_sign, text_faults, text_warnings
 from daemon.config import references
-from daemon.config.compiled import ChannelSettings, RuleSet, channel_settings, resolve_channel
+from daemon.config.compiled import ChannelSettings, RuleSet, channel_settings, compile_rules, resolve_channel
 from daemon.config.source import CALENDAR, CHANNELS, DUBAN, Inspection, RuleSource, inspect
 from daemon.errors import Fault, FaultyInputError
+from daemon.render import trial
 
 _PHONE = "0000-00000000"
 """Stands in for the office's phone where its file cannot be read."""
@@ -48,6 +49,16 @@ def checked_source(directory: Path, shipped_templates: Path) -> RuleSource:
         raise FaultyInputError(faults)
     assert found.source is not None
     return found.source
+
+
+def checked_again(source: RuleSource) -> RuleSource:
+    """Return a stored rule set if this version reads it and its texts render; raise ``FaultyInputError``."""
+    rules = compile_rules(source)
+    signs = [settings.options.get("sign") for settings in rules.channels.values()]
+    sign = next((str(sign) for sign in signs if sign), rules.office.name)
+    if faults := trial(rules.templates, sign, rules.office.phone):
+        raise FaultyInputError(faults)
+    return source
 
 
 def _faults(found: Inspection) -> tuple[Fault, ...]:

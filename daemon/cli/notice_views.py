@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from dataclasses import dataclass, field
+from datetime import date, datetime, tzinfo
 from typing import Any
 
 from sqlalchemy import Connection
@@ -24,17 +24,22 @@ from daemon.cli.words import (
 from daemon.config.compiled import RuleSet, compile_rules
 from daemon.config.source import RuleSource
 from daemon.domain import explain
-from daemon.domain.ladder import Addressee, Part, Rung, SubjectKind
+from daemon.domain.ladder import Addressee, Part, Rung, Subject, SubjectKind
 from daemon.domain.legs import MANUAL, leg_name
+from daemon.domain.people import Recipient
 from daemon.domain.plan import Reason, ReasonCode
 from daemon.domain.why import say_day, say_reason
+from daemon.domain.workdays import CountedDay, Span, WorkdayCalendar
 from daemon.errors import DubanError, NotFoundError
 from daemon.store import decisions, facts, listing, notices, people, rules
 from daemon.store.decisions import Decision
 from daemon.store.facts import Known
-from daemon.store.listing import ItemLine, Try
+from daemon.store.listing import ItemLine, PostLine, Told, Try
 from daemon.store.notices import OVER_BUDGET, Document, Notice
 from daemon.store.people import Person
+
+EARLIER = 6
+"""How many earlier notices about the same matter ``why`` names."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,9 @@ class NoticeSheet:
     persons: Mapping[int, Person]
     rule_sets: Mapping[str, RuleSet]
     now: datetime
+    told: Mapping[Subject, Sequence[Told]] = field(default_factory=dict)
+    """What was said of each matter, to anybody."""
+    posts: Mapping[int, Sequence[PostLine]] = field(default_factory=dict)
     draft: Document | None = None
     """What a notice that waits for approval will say."""
 
@@ -70,6 +78,8 @@ class NoticeSheet:
             people.load_all(connection),
             {hash_: rule_set for hash_ in hashes if (rule_set := _rules_then(connection, hash_, active))},
             now,
+            {d.subject: listing.told_about(connection, d.subject) for d in decided.values()},
+            listing.posts_of(connection),
         )
 
     @property
@@ -133,14 +143,81 @@ class NoticeSheet:
             self.subject(decision),
             explain.say_rule(rung, decision.ladder, decision.rung),
             explain.say_instant(decision.inputs, decision.instant, decision.occurrence, self.zone),
+            self._counting(rung, decision),
             explain.say_numbers(decision.inputs),
             explain.say_recipient(
-                item.recipient, _line(rung, line), item.part, self._unit(item.unit), stood_in_for
+                item.recipient,
+                _line(rung, line),
+                item.part,
+                self._unit(item.unit),
+                stood_in_for,
+                self._held(item.recipient),
             ),
+            self._way(rung, decision),
+            self._earlier(decision),
             self._fate(line),
             f"判定于 {local(decision.decided_at, self.zone)}，规则集 {decision.rules[:12]}",
         ]
         return [sentence for sentence in said if sentence]
+
+    def _held(self, recipient: Recipient) -> tuple[date | None, date | None]:
+        """Return since when and until when the seat is held, by the person or by whom they stand in for."""
+        holder = recipient.acting_for or recipient.person
+        mine = self.posts.get(holder, ())
+        held = [p for p in mine if (p.role, p.unit_id) == (recipient.role, recipient.unit)]
+        return (held[-1].since, held[-1].until) if held else (None, None)
+
+    def _calendar(self, decision: Decision) -> WorkdayCalendar | None:
+        """Return the calendar by which a decision was made, from the rules of its day."""
+        rule_set = self.rule_sets.get(decision.rules)
+        return rule_set.calendar if rule_set else None
+
+    def counted_days(self, decision: Decision) -> list[CountedDay]:
+        """Return the days that were counted to a rung's day, one by one; none for calendar time."""
+        rung, calendar = self.rung(decision), self._calendar(decision)
+        on, at = decision.inputs.get("anchor_on"), rung.wording.at if rung else None
+        if calendar is None or not on or at is None or at.span is not Span.WORKDAYS:
+            return []
+        return calendar.counted(date.fromisoformat(on), at.count)
+
+    def _counting(self, rung: Rung | None, decision: Decision) -> str:
+        calendar, on = self._calendar(decision), decision.inputs.get("anchor_on")
+        if calendar is None or rung is None or rung.wording.at is None or not on:
+            return ""
+        words = explain.say_counting(rung.wording.at, date.fromisoformat(on), calendar)
+        repeated = "第一次：" if words and rung.wording.every else ""
+        return f"怎么数的：{repeated}{words}" if words else ""
+
+    def _way(self, rung: Rung | None, decision: Decision) -> str:
+        """Say why these channels: the rule of the act, as it was."""
+        rule_set = self.rule_sets.get(decision.rules)
+        if rung is None or rule_set is None:
+            return ""
+        legs = rule_set.acts[rung.act].legs
+        ways = "，不通再".join(say_channels(leg_name(legs, n)) for n in range(len(legs)))
+        return f"渠道：{rung.act.label}按规则用{ways}，都不通由办公室电话或书面告知"
+
+    def _earlier(self, decision: Decision) -> str:
+        """Say what was tried before: what the same ladder said of the same matter."""
+        told = [
+            t
+            for t in self.told.get(decision.subject, ())
+            if t.ladder == decision.ladder and t.instant < decision.instant and t.state == "said"
+        ]
+        if not told:
+            return "此前：这个梯次没有为这件事告知过任何人"
+        latest = told[-EARLIER:]
+        words = "；".join(
+            f"{local(t.sent_at, self.zone)[:10]} {self._said_act(decision, t)}{t.person}（第{t.notice}号）"
+            for t in latest
+        )
+        return f"此前：{'最近几次 ' if len(told) > len(latest) else ''}{words}"
+
+    def _said_act(self, decision: Decision, told: Told) -> str:
+        rule_set = self.rule_sets.get(decision.rules)
+        ladder = rule_set.ladders.get(told.ladder) if rule_set else None
+        rung = ladder.rung(told.rung) if ladder else None
+        return rung.act.label if rung else ""
 
     def _fate(self, line: ItemLine) -> str:
         if line.item.state == "superseded":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 
@@ -59,11 +59,12 @@ def planned(
     """Yield what the plan of these rows says from now up to ``until``, as if everything stayed as it is."""
     for chunk in chunks(rows, listing.AT_ONCE):
         known = facts.load(connection, (row.subject for row in chunk), rule_set.campaigns)
-        settled = decisions.settled(connection, chunk)
+        settled = decisions.settled(connection, chunk, rule_set.ladders)
         for row in chunk:
             ladder, about = rule_set.ladders.get(row.ladder), known.facts.get(row.subject)
             if ladder is None or about is None:
                 continue
+            about = replace(about, standings={**about.standings, ladder.id: row.standing})
             for said in plan(about, ladder, rule_set.calendar, settled[row.key], until).settlements:
                 rung = ladder.rung(said.rung)
                 if said.outcome is Outcome.SAID and rung:
@@ -130,11 +131,14 @@ class Outlook:
         found = self.rule_set.ladders.get(ladder)
         return found.rung(rung) if found else None
 
-    def messages(self) -> tuple[list[Message], list[Coming]]:
-        """Return what each person will be told, the weaker folded away, and what reaches nobody."""
+    def messages(self, what: Iterable[Coming] | None = None) -> tuple[list[Message], list[Coming]]:
+        """Return what each person will be told, the weaker folded away, and what reaches nobody.
+
+        ``what`` is all that comes, unless it is given.
+        """
         strongest: Strongest = {}
         unreached: list[Coming] = []
-        for coming in self.coming():
+        for coming in self.coming() if what is None else what:
             rung = self._rung(coming.ladder, coming.rung)
             assert rung is not None
             told = list(self._told(coming, rung))

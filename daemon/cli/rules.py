@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.context import Context, find_config, login, shipped
+from daemon.cli.context import Context, find_config, shipped
 from daemon.cli.options import By, Config, Json, Note, Yes
-from daemon.cli.output import answer, confirm, emit, say
+from daemon.cli.output import answer, emit, say
 from daemon.errors import DubanError, Fault, FaultyInputError
 
 if TYPE_CHECKING:
     from daemon.cli.checking import Findings
-    from daemon.cli.preview import Preview
 
 
 def check(
@@ -97,38 +96,8 @@ def migrate_tables(config: Config = None) -> None:
 def reload(
     config: Config = None, by: By = None, note: Note = "", yes: Yes = False, as_json: Json = False
 ) -> None:
-    """检查并启用改过的规则；有一处错误就什么都不改。"""
-    from daemon.activate import ActiveRules, activate
-    from daemon.cli.preview import preview
-    from daemon.loop import plan_due
+    """检查并启用改过的规则：先列出改动和影响，问过再启用；有一处错误就什么都不改。"""
+    from daemon.cli.gate import put_in_force
 
     with Context.open(config) as context:
-        source = context.source()
-        expected = preview(context.engine, source, context.now)
-        if expected is not None and not expected.same:
-            confirm(_question(expected), yes=yes)
-        plan_due(context.engine, ActiveRules(context.engine), context.now)
-        done = activate(context.engine, source, context.now, by=login(by), note=note)
-    if as_json:
-        emit(
-            {
-                "hash": done.hash,
-                "changed": list(done.changed),
-                "touched": done.touched,
-                "new_subjects": done.new_subjects,
-            }
-        )
-    elif expected is not None and expected.same:
-        answer(f"规则没有变化（{done.hash[:12]}），新增事项 {done.new_subjects}")
-    else:
-        answer(
-            f"已启用规则 {done.hash[:12]}：变动梯次 {len(done.changed)}，"
-            f"重新查看 {done.touched}，新增事项 {done.new_subjects}"
-        )
-
-
-def _question(expected: Preview) -> str:
-    ladders = f"变动梯次 {len(expected.changed)}"
-    if expected.changed:
-        ladders += f"（{'、'.join(expected.changed)}）"
-    return f"将启用改过的规则：{ladders}，重新查看 {expected.touched} 项，其中立即应说的 {expected.owed} 条"
+        put_in_force(context, context.source(), by=by, note=note, yes=yes, as_json=as_json)

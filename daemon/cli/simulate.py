@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli.context import Context, shipped
+from daemon.cli.context import Context, find_config, shipped
 from daemon.cli.options import Config, Json, parse_day
-from daemon.cli.output import answer, say, table
+from daemon.cli.output import answer, emit, say, table
+from daemon.errors import RefusedError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from daemon.config.source import RuleSource
+    from daemon.sheets import Sheet
 
 DEMO_LEDGER = "ledger-2018-2020.xlsx"
 
@@ -27,85 +34,193 @@ def simulate(
         date, typer.Option("--to", metavar="日期", parser=parse_day, help="到哪一天为止（含当日）")
     ],
     config: Config = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="DIR", help="另一个配置文件夹：换成它，谁多收、谁少收、哪些改期"),
+    ] = None,
     history: Annotated[
         Path | None, typer.Option("--history", metavar="台账.xlsx", help="这段时间里发生的事：一份台账")
     ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="用随程序附带的配置、名录和台账")] = False,
     every: Annotated[bool, typer.Option("--list", help="逐条列出")] = False,
+    xlsx: Annotated[Path | None, typer.Option("--xlsx", metavar="FILE", help="另存为表格文件")] = None,
     json_: Json = False,
 ) -> None:
     """推演：某段时间会给谁发什么。在临时数据库上走真实流程，不发出任何消息，不改动任何数据。"""
-    from daemon import sheets
     from daemon.cli import wiring
-    from daemon.cli.progress import days
-    from daemon.config.source import load_rules
-    from daemon.simulate import Simulation, prepare, throw_away
-    from daemon.simulate import simulate as run
 
     wiring.configure_logs()
-    directory = shipped("config") if demo else None
+    if until < since:
+        raise RefusedError(f"--to {until} 早于 --from {since}：请对调")
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="duban-")))
-        if directory:
-            source, ledger = load_rules(directory, shipped("templates")), directory / "demo" / DEMO_LEDGER
-            people = sheets.read(directory / "demo" / "directory.xlsx")
-            copy = stack.enter_context(throw_away(None))
+        play = _Play(stack, since, until, config, history, demo=demo)
+        if against is None:
+            _tell(play.said(play.source), since, until, every=every, xlsx=xlsx, as_json=json_)
+        else:
+            _compare(play, against, xlsx=xlsx, as_json=json_)
+
+
+class _Play:
+    """One stretch of time on what is on file, to be played by one rule set or by two."""
+
+    def __init__(
+        self,
+        stack: ExitStack,
+        since: date,
+        until: date,
+        config: Path | None,
+        history: Path | None,
+        *,
+        demo: bool,
+    ) -> None:
+        from daemon import sheets
+        from daemon.config.source import load_rules
+
+        self._stack, self._since, self._until = stack, since, until
+        self._engine: Engine | None = None
+        self._people: Sheet | None = None
+        ledger = None
+        if demo:
+            directory = shipped("config")
+            self._people = sheets.read(directory / "demo" / "directory.xlsx")
+            ledger = directory / "demo" / DEMO_LEDGER
         else:
             context = stack.enter_context(Context.open(config))
-            source, ledger, people = load_rules(context.directory, shipped("templates")), None, None
-            copy = stack.enter_context(throw_away(context.engine))
+            directory, self._engine = context.directory, context.engine
+        self.directory = directory
+        self.source = load_rules(directory, shipped("templates"))
         events = history or ledger
-        zone = next(iter(_zones(source)))
-        start = datetime.combine(since, time.min, zone)
-        end = datetime.combine(until, time(23, 59, 59), zone)
-        rows = prepare(copy, source, start, people, sheets.read(events) if events else None)
-        with days(start, end) as progress:
-            said = run(copy, Simulation(start, end, rows), folder, progress)
-    if json_:
-        for line in said:
-            print(json.dumps(line, ensure_ascii=False))
-    else:
-        _show(said, since, until, every=every)
+        self._history = sheets.read(events) if events else None
+
+    def said(self, source: RuleSource, what: str = "") -> Iterator[Mapping[str, Any]]:
+        """Yield what ``source`` would say, line by line; the copy is thrown away when all has been read."""
+        from daemon.cli.progress import days
+        from daemon.simulate import Simulation, prepare, throw_away
+        from daemon.simulate import simulate as run
+
+        zone = _zone(source)
+        start = datetime.combine(self._since, time.min, zone)
+        end = datetime.combine(self._until, time(23, 59, 59), zone)
+        with (
+            TemporaryDirectory(prefix="duban-") as folder,
+            throw_away(self._engine) as copy,
+        ):
+            rows = prepare(copy, source, start, self._people, self._history)
+            if what:
+                say(what)
+            with days(start, end) as progress:
+                lines = run(copy, Simulation(start, end, rows), Path(folder), progress)
+            yield from lines
 
 
-def _zones(source: Any) -> list[ZoneInfo]:
+def _zone(source: RuleSource) -> Any:
     from daemon.config.compiled import compile_rules
 
-    return [campaign.zone for campaign in compile_rules(source).campaigns.values()]
+    return next(iter(compile_rules(source).campaigns.values())).zone
 
 
-def _show(said: Sequence[Mapping[str, Any]], since: date, until: date, *, every: bool) -> None:
+@dataclass
+class _Count:
+    """What is counted of the notices as they pass."""
+
+    notices: int = 0
+    items: int = 0
+    acts: Counter[str] = field(default_factory=Counter)
+    months: Counter[str] = field(default_factory=Counter)
+    a_day: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        self.notices += 1
+        self.items += len(line["items"])
+        self.acts[line["act"]] += 1
+        self.months[line["at"][:7]] += 1
+        self.a_day[line["to"]["person"], line["at"][:10]] += 1
+
+
+def _tell(
+    said: Iterable[Mapping[str, Any]],
+    since: date,
+    until: date,
+    *,
+    every: bool,
+    xlsx: Path | None,
+    as_json: bool,
+) -> None:
+    """Print what is said as it comes; nothing but counts, and rows that were asked for, is kept."""
+    count = _Count()
+    rows: list[tuple[Any, ...]] = []
+    for line in said:
+        count.take(line)
+        if as_json:
+            print(json.dumps(line, ensure_ascii=False))
+        if xlsx or (every and not as_json):
+            rows.append(_row(line))
+    if xlsx:
+        _write(xlsx, [("逐条", _ROW, rows)])
+    if not as_json:
+        _show(count, since, until)
+        if every:
+            table(_ROW, rows)
+
+
+_ROW = ("时间", "人员", "渠道", "措施", "事项")
+
+
+def _row(line: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (
+        line["at"][:16],
+        line["to"]["person"],
+        line["channel"],
+        line["act"] or "晨报",
+        len(line["items"]),
+    )
+
+
+def _show(count: _Count, since: date, until: date) -> None:
     """Print how much would be said, to whom, and when it is most."""
     from daemon.domain.ladder import Act
 
     say("需审签的在推演中即时审签；没有发出任何消息。")
-    items = sum(len(line["items"]) for line in said)
-    answer(f"{since} 至 {until}：通知 {len(said)} 件，事项 {items} 项")
-    acts = Counter(line["act"] for line in said)
-    table(("措施", "件数"), [(act.label, acts[act.value]) for act in Act if acts[act.value]])
-    months = Counter(line["at"][:7] for line in said)
-    table(("月份", "件数"), sorted(months.items()))
-    a_day = Counter((line["to"]["person"], line["at"][:10]) for line in said)
-    most = Counter({person: 0 for person, _ in a_day})
-    for (person, _), count in a_day.items():
-        most[person] = max(most[person], count)
-    total = Counter(line["to"]["person"] for line in said)
+    answer(f"{since} 至 {until}：通知 {count.notices} 件，事项 {count.items} 项")
+    table(("措施", "件数"), [(act.label, count.acts[act.value]) for act in Act if count.acts[act.value]])
+    table(("月份", "件数"), sorted(count.months.items()))
+    most: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for (person, _), number in count.a_day.items():
+        most[person] = max(most[person], number)
+        total[person] += number
     answer("", "收到最多的人")
     table(
         ("人员", "共收", "一天最多"),
-        [(person, count, most[person]) for person, count in total.most_common(10)],
+        [(person, number, most[person]) for person, number in total.most_common(10)],
     )
-    if every:
-        table(
-            ("时间", "人员", "渠道", "措施", "事项"),
-            [
-                (
-                    line["at"][:16],
-                    line["to"]["person"],
-                    line["channel"],
-                    line["act"] or "晨报",
-                    len(line["items"]),
-                )
-                for line in said
-            ],
-        )
+
+
+# two rule sets
+
+
+def _compare(play: _Play, against: Path, *, xlsx: Path | None, as_json: bool) -> None:
+    from daemon.cli.comparing import comparison_json, comparison_tables, print_comparison
+    from daemon.compare import Heard, compare
+    from daemon.config.source import load_rules
+
+    other = load_rules(find_config(against), shipped("templates"))
+    before = Heard().hear(play.said(play.source, f"推演 {play.directory}"))
+    after = Heard().hear(play.said(other, f"推演 {against}"))
+    found = compare(before, after)
+    if xlsx:
+        _write(xlsx, comparison_tables(found))
+    if as_json:
+        emit(comparison_json(found))
+    else:
+        print_comparison(found, str(play.directory), str(against))
+
+
+def _write(path: Path, tables: Iterable[tuple[str, Any, Any]]) -> None:
+    from daemon.sheets.books import Table, write_book
+
+    try:
+        write_book(path, [Table(*each) for each in tables])
+    except OSError as error:
+        raise RefusedError(f"写不了 {path}：{error}") from None
+    say(f"已写入 {path}")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from daemon.cli.context import Context
 from daemon.cli.options import Config, Json, Number
 from daemon.cli.output import emit
+
+if TYPE_CHECKING:
+    from daemon.cli.notice_views import NoticeSheet
+    from daemon.store.listing import ItemLine
 
 
 def why(number: Number, config: Config = None, as_json: Json = False) -> None:
@@ -18,6 +24,7 @@ def why(number: Number, config: Config = None, as_json: Json = False) -> None:
             "id": sheet.notice.id,
             "person": sheet.person(),
             "items": [sheet.reasons(line) for line in sheet.items],
+            "decisions": [_decision(sheet, line) for line in sheet.items],
             "note": sheet.note_lines(),
             "channels": list(sheet.ways()),
         }
@@ -25,3 +32,20 @@ def why(number: Number, config: Config = None, as_json: Json = False) -> None:
         emit(said)
     else:
         sheet.print_why()
+
+
+def _decision(sheet: NoticeSheet, line: ItemLine) -> dict[str, Any]:
+    """Return what a decision saw, with the days that were counted, as scripts read it."""
+    decision = sheet.decisions[line.item.decision]
+    return {
+        "ladder": decision.ladder,
+        "rung": decision.rung,
+        "occurrence": decision.occurrence,
+        "instant": decision.instant.astimezone(sheet.zone),
+        "rules": decision.rules,
+        "inputs": decision.inputs,
+        "counted": [
+            {"day": d.day, "number": d.number, "rest": d.rest.value, "source": d.source}
+            for d in sheet.counted_days(decision)
+        ],
+    }

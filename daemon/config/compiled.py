@@ -29,7 +29,7 @@ from daemon.config.source import CHANNELS, Office, RuleSource, rule_files
 from daemon.config.wording import from_words, wording
 from daemon.domain.burden import DEFAULTS, Budget
 from daemon.domain.campaign import Campaign, FilingRule, Phase
-from daemon.domain.ladder import Act, ActPolicy, Ladder, Rung
+from daemon.domain.ladder import Act, ActPolicy, Ladder, Ladders, Rung
 from daemon.domain.pace import Milestone
 from daemon.domain.windows import Bundle, Window
 from daemon.domain.workdays import WorkdayCalendar
@@ -81,6 +81,11 @@ class RuleSet:
         """Return a rung by its names; ``None`` where the rules have it no more."""
         found = self.ladders.get(ladder)
         return found.rung(rung) if found else None
+
+    def ladder_now(self, ladder: str) -> str:
+        """Return the name that a ladder goes by now; its own where the rules have it no more."""
+        found = self.ladders.get(ladder)
+        return found.id if found else ladder
 
     @cached_property
     def asks_signatures(self) -> bool:
@@ -142,9 +147,9 @@ def _campaign(file: CampaignFile) -> Campaign:
     )
 
 
-def _ladders(file: LaddersFile, history: History) -> dict[str, Ladder]:
-    return {
-        ladder_id: Ladder(
+def _ladders(file: LaddersFile, history: History) -> Ladders:
+    return Ladders(
+        Ladder(
             id=ladder_id,
             about=ladder.about,
             anchor=ladder.anchor,
@@ -153,9 +158,15 @@ def _ladders(file: LaddersFile, history: History) -> dict[str, Ladder]:
                 for rung_id, rung in ladder.rungs.items()
             ),
             per_unit=ladder.per == "unit",
+            was=_former_ids(ladder_id, history),
         )
         for ladder_id, ladder in file.ladders.items()
-    }
+    )
+
+
+def _former_ids(ladder_id: str, history: History) -> tuple[str, ...]:
+    names = [name for key, past in history.items() if key[0] == ladder_id for name, _ in past.names]
+    return tuple(dict.fromkeys(name for name in names if name != ladder_id))
 
 
 def _rung(
@@ -172,6 +183,7 @@ def _rung(
         template=rung.template,
         since=history.since,
         former=from_words(history.former) if history.former else None,
+        was=tuple(dict.fromkeys(name for _, name in history.names if name != rung_id)),
     )
 
 

@@ -169,8 +169,10 @@ def ladder_faults(document: Document, file: LaddersFile, known: Known) -> Iterat
     yield from _bundle_fault(document, ("defaults", "bundle"), file.defaults.bundle, known)
     every_act = [act.value for act in Act]
     acts = {closest(name, every_act) for name in document.names("acts") or every_act}
+    yield from _rename_faults(document, ("ladders",), file.ladders)
     for ladder_id, ladder in file.ladders.items():
         path = ("ladders", ladder_id)
+        yield from _rename_faults(document, (*path, "rungs"), ladder.rungs)
         clear = document.sure((*path, "about"), (*path, "per"))
         if clear:
             yield from _about_faults(document, path, ladder, file, known)
@@ -186,6 +188,22 @@ def ladder_faults(document: Document, file: LaddersFile, known: Known) -> Iterat
             if rung.act.value not in acts:
                 hint = f"请在 acts 里加一行 {rung.act.value}（{rung.act.label}）"
                 yield document.fault((*rung_path, "act"), f"措施“{rung.act.value}”没有写明怎么发", hint)
+
+
+def _rename_faults(
+    document: Document, path: tuple[str, ...], named: Mapping[str, LadderFile] | Mapping[str, RungFile]
+) -> Iterator[Fault]:
+    """A past goes to one heir: what is still there has not been renamed, and two were not the same."""
+    heirs: dict[str, str] = {}
+    for name, each in named.items():
+        if each.was is None:
+            continue
+        if each.was in named:
+            yield document.fault(
+                (*path, name, "was"), f"“{each.was}”还在，不能又是“{name}”的旧名", "请删去一处"
+            )
+        elif (twin := heirs.setdefault(each.was, name)) != name:
+            yield document.fault((*path, name, "was"), f"“{twin}”也写了 was: {each.was}", "请删去一处")
 
 
 def _about_faults(

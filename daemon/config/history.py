@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
-from daemon.config.models import LadderFile, RungFile
-from daemon.config.source import RuleSource, rule_files
+from daemon.config.source import LADDERS, RuleSource, rule_files
 from daemon.config.wording import Words, to_words, wording
+from daemon.errors import Fault, FaultyInputError
 
 RungKey = tuple[str, str]
 """A ladder's id and a rung's."""
@@ -19,14 +20,18 @@ RungKey = tuple[str, str]
 class RungHistory:
     """``since`` is the activation that brought a rung's wording (``None``: it was there from the start).
 
-    ``former`` are the words it had before; ``None`` where it had none.
+    ``former`` are the words it had before; ``None`` where it had none. ``names`` are the keys it had before.
     """
 
     since: datetime | None = None
     former: Words | None = None
+    names: tuple[RungKey, ...] = ()
 
 
 History = Mapping[RungKey, RungHistory]
+Renamed = Mapping[RungKey, tuple[RungKey, ...]]
+"""For a rung, the keys that it may have had until now, the first that there was counts."""
+_NOTHING: Renamed = MappingProxyType({})
 
 
 def wording_dict(source: RuleSource) -> dict[RungKey, Words]:
@@ -40,36 +45,117 @@ def wording_dict(source: RuleSource) -> dict[RungKey, Words]:
 
 
 def rung_history(
-    old: RuleSource, old_history: History, new: RuleSource, at: datetime
+    old: RuleSource,
+    old_history: History,
+    new: RuleSource,
+    at: datetime,
+    renamed: Renamed = _NOTHING,
 ) -> dict[RungKey, RungHistory]:
     """Return the history of every rung of ``new`` as it takes over from ``old`` at an instant.
 
-    A rung whose wording stands keeps its history. A new or changed one speaks from now on and carries its
-    former wording, found under the name it ``was``; with ``catch_up`` it counts as there from the start.
+    A rung whose wording stands keeps its history, also under another name (``was``, ``renamed``, or a name
+    it had once). A new or changed one speaks from now on and carries its former wording; with ``catch_up`` it
+    counts as there from the start. Raise ``FaultyInputError`` where two rungs would share one past.
     """
     before, after = wording_dict(old), wording_dict(new)
+    pasts = _pasts(before, after, old_history, {**_written(new), **renamed})
     history: dict[RungKey, RungHistory] = {}
     for ladder_id, ladder in rule_files(new).ladders.ladders.items():
         for rung_id, rung in ladder.rungs.items():
             key = (ladder_id, rung_id)
-            if before.get(key) == after[key]:
-                history[key] = old_history.get(key, RungHistory())
+            past = pasts.get(key)
+            carried = old_history.get(past, RungHistory()) if past else RungHistory()
+            names = tuple(dict.fromkeys(n for n in (*carried.names, past) if n and n != key))
+            if past and before[past] == after[key]:
+                history[key] = replace(carried, names=names)
             elif rung.catch_up:
-                history[key] = RungHistory()
+                history[key] = RungHistory(names=names)
             else:
-                former = before.get(key) or before.get(_former_key(key, ladder, rung))
-                history[key] = RungHistory(at, former)
+                history[key] = RungHistory(at, before[past] if past else None, names)
+    _refuse_shared_pasts(history)
     return history
 
 
-def _former_key(key: RungKey, ladder: LadderFile, rung: RungFile) -> RungKey:
-    return ladder.was or key[0], rung.was or key[1]
+def _pasts(
+    before: Mapping[RungKey, Words],
+    after: Mapping[RungKey, Words],
+    old_history: History,
+    renamed: Renamed,
+) -> dict[RungKey, RungKey]:
+    """Return which rung of the rules in force each rung goes on from."""
+    by_former = {name: key for key, past in old_history.items() for name in past.names}
+    found: dict[RungKey, RungKey] = {}
+    for key in after:
+        candidates = (key, *renamed.get(key, ()), by_former.get(key))
+        past = next((c for c in candidates if c in before and (c == key or c not in after)), None)
+        if past:
+            found[key] = past
+    return found
+
+
+def _written(source: RuleSource) -> dict[RungKey, tuple[RungKey, ...]]:
+    """Return what each rung ``was``, as its file says: on its own ladder, or on the one that ladder was."""
+    return {
+        (ladder_id, rung_id): (
+            (ladder_id, rung.was or rung_id),
+            (ladder.was or ladder_id, rung.was or rung_id),
+        )
+        for ladder_id, ladder in rule_files(source).ladders.ladders.items()
+        for rung_id, rung in ladder.rungs.items()
+    }
+
+
+def _refuse_shared_pasts(history: History) -> None:
+    """Refuse a name that another has the past of: what was said under it would count for both."""
+    faults = []
+    ladders = {key[0] for key in history}
+    for heir, past in history.items():
+        for ladder_id, rung_id in past.names:
+            if ladder_id in ladders - {heir[0]}:
+                faults.append(_shared(f"ladders.{ladder_id}", ladder_id, heir[0]))
+            elif (ladder_id, rung_id) in history:
+                faults.append(_shared(f"ladders.{ladder_id}.rungs.{rung_id}", rung_id, heir[1]))
+    if faults:
+        raise FaultyInputError(dict.fromkeys(faults))
+
+
+def _shared(key: str, name: str, heir: str) -> Fault:
+    message = f"“{name}”是“{heir}”用过的名字，以前说过的都记在“{heir}”名下"
+    return Fault(LADDERS, 0, 0, key, message, "请另起名字")
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """A rung that vanishes and one that appears, so alike that it may be the same."""
+
+    old: RungKey
+    new: RungKey
+
+
+def likely_renames(old: RuleSource, old_history: History, new: RuleSource) -> list[Rename]:
+    """Return the pairs that look like renames and do not say so: one ladder, same act, same people."""
+    before, after = wording_dict(old), wording_dict(new)
+    pasts = _pasts(before, after, old_history, _written(new))
+    gone = [key for key in before if key not in after and key not in pasts.values()]
+    found = []
+    for key in after:
+        same = [g for g in gone if key not in pasts and g[0] == key[0] and _alike(old, g) == _alike(new, key)]
+        if len(same) == 1:
+            gone.remove(same[0])
+            found.append(Rename(same[0], key))
+    return found
+
+
+def _alike(source: RuleSource, key: RungKey) -> tuple[object, ...]:
+    rung = rule_files(source).ladders.ladders[key[0]].rungs[key[1]]
+    return (rung.act, rung.to)
 
 
 def dump_history(history: History) -> dict[str, Any]:
     """Return a history as JSON, for the activation's row; what is there from the start is left out."""
     return {
         "/".join(key): {"since": each.since and each.since.isoformat(), "former": each.former}
+        | ({"names": ["/".join(name) for name in each.names]} if each.names else {})
         for key, each in sorted(history.items())
         if each != RungHistory()
     }
@@ -78,7 +164,12 @@ def dump_history(history: History) -> dict[str, Any]:
 def parse_history(stored: Mapping[str, Any]) -> dict[RungKey, RungHistory]:
     history: dict[RungKey, RungHistory] = {}
     for name, each in stored.items():
-        ladder_id, rung_id = name.split("/")
         since = datetime.fromisoformat(each["since"]) if each["since"] else None
-        history[ladder_id, rung_id] = RungHistory(since, each["former"])
+        names = tuple(map(_key, each.get("names", ())))
+        history[_key(name)] = RungHistory(since, each["former"], names)
     return history
+
+
+def _key(name: str) -> RungKey:
+    ladder_id, rung_id = name.split("/")
+    return ladder_id, rung_id

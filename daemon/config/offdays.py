@@ -12,6 +12,29 @@ from chinese_calendar.constants import holidays, workdays
 from daemon.config.models import CalendarFile
 from daemon.domain.workdays import SATURDAY, WorkdayCalendar, build_calendar
 
+_NOTICES = {
+    2018: "国办发明电〔2017〕12号",
+    2019: "国办发明电〔2018〕15号",
+    2020: "国办发明电〔2019〕16号",
+    2021: "国办发明电〔2020〕27号",
+}
+"""国务院办公厅关于…年部分节假日安排的通知, which the library does not name."""
+_LATER_NOTICES = (
+    (date(2019, 4, 28), date(2019, 5, 5), "国办发明电〔2019〕3号"),
+    (date(2020, 1, 31), date(2020, 2, 2), "国办发明电〔2020〕1号"),
+)
+"""Those that changed a year under way: 调整2019年劳动节假期, 延长2020年春节假期."""
+_NEW_YEAR_FROM = (12, 28)
+"""Days set from here on belong to the next year's 元旦, and to its notice."""
+
+
+def _notice(day: date) -> str:
+    """Return the notice that set a day of the library's; '' where we do not know its number."""
+    for first, last, notice in _LATER_NOTICES:
+        if first <= day <= last:
+            return notice
+    return _NOTICES.get(day.year + ((day.month, day.day) >= _NEW_YEAR_FROM), "")
+
 
 @dataclass(frozen=True)
 class OfficeDays:
@@ -43,7 +66,7 @@ def office_days(extra: CalendarFile) -> OfficeDays:
     """Lay the office's own days over the library's; the later entry wins."""
     off, makeup = set(holidays), set(workdays)
     known = set(range(min(holidays).year, max(holidays).year + 1))
-    sources: dict[date, str] = {}
+    sources = {day: notice for day in off | makeup if (notice := _notice(day))}
     for year, entry in sorted(extra.years.items()):
         known.add(year)
         off = (off - entry.days_worked) | entry.days_off

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -165,7 +165,7 @@ class Rung:
     """One step of a ladder.
 
     ``since`` is the activation that brought this wording (``None``: it was there from the start), ``former``
-    what it said before.
+    what it said before. ``was`` are the names it had: what was settled under them is settled.
     """
 
     id: str
@@ -179,13 +179,19 @@ class Rung:
     template: str | None = None
     since: datetime | None = None
     former: Wording | None = None
+    was: tuple[str, ...] = ()
+
+    def goes_by(self, rung_id: str) -> bool:
+        """Whether this is, or was, its name."""
+        return rung_id == self.id or rung_id in self.was
 
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
     """Escalation rules about one kind of subject, counted from one of its dated facts.
 
-    ``per_unit`` makes one subject for every unit of the campaign instead of one for all.
+    ``per_unit`` makes one subject for every unit of the campaign instead of one for all. ``was`` are the
+    names it had.
     """
 
     id: str
@@ -193,17 +199,37 @@ class Ladder:
     anchor: str
     rungs: tuple[Rung, ...]
     per_unit: bool = False
+    was: tuple[str, ...] = ()
     _by_id: Mapping[str, Rung] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_by_id", {rung.id: rung for rung in self.rungs})
+        names = {former: rung for rung in self.rungs for former in rung.was}
+        object.__setattr__(self, "_by_id", names | {rung.id: rung for rung in self.rungs})
 
     def rung(self, rung_id: str) -> Rung | None:
+        """Return a rung by its name, or by one that it had."""
         return self._by_id.get(rung_id)
 
     def position(self, rung_id: str) -> int:
         """Return the place of a rung in its ladder, counted from 0; -1 where it is gone."""
-        return next((n for n, rung in enumerate(self.rungs) if rung.id == rung_id), -1)
+        return next((n for n, rung in enumerate(self.rungs) if rung.goes_by(rung_id)), -1)
+
+
+class Ladders(Mapping[str, Ladder]):
+    """The ladders in force, by their names. Looked up by a name that one had, it is found all the same."""
+
+    def __init__(self, ladders: Iterable[Ladder]) -> None:
+        self._present = {ladder.id: ladder for ladder in ladders}
+        self._former = {name: ladder for ladder in self._present.values() for name in ladder.was}
+
+    def __getitem__(self, name: str) -> Ladder:
+        return self._present[name] if name in self._present else self._former[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._present)
+
+    def __len__(self) -> int:
+        return len(self._present)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,18 +114,41 @@ def plan(facts: Facts, ladder: Ladder, calendar: WorkdayCalendar, settled: Settl
             # Only an event that moves ``since`` can wake it. Looking at every slot of what is long closed
             # would let the cost of a tick grow with what is on file.
             continue
-        done = frozenset(key for rung_id, key in settled if rung_id == rung.id)
-        slots = occurrences(rung.wording, anchor, calendar, facts.zone, _of_wording(rung, done, facts.zone))
-        for number, occurrence in enumerate(slots):
+        done = settled_of(rung, settled)
+        for number, occurrence in enumerate(occurrences_of(rung, facts, ladder, calendar, done)):
             if occurrence.instant > now:
                 upcoming.append(occurrence.instant)
                 break
-            ahead = number == 0 and _was_ahead(occurrence, rung, facts, calendar, done)
-            if _passed(occurrence, done) or not _in_range(occurrence, rung, facts, ladder, ahead):
+            first = number == 0
+            if not owed_range(occurrence, rung, facts, ladder, calendar, done, first=first):
                 continue
             if settlement := _settle(occurrence, rung, facts, ladder, calendar, now):
                 settlements.append(settlement)
     return Plan(tuple(settlements), min(upcoming, default=None))
+
+
+def occurrences_of(
+    rung: Rung, facts: Facts, ladder: Ladder, calendar: WorkdayCalendar, done: frozenset[str]
+) -> Iterator[Occurrence]:
+    """Yield the occurrences of a rung for a subject, counted on from those that are settled."""
+    anchor = facts.anchors[ladder.anchor]
+    assert anchor is not None
+    return occurrences(rung.wording, anchor, calendar, facts.zone, _of_wording(rung, done, facts.zone))
+
+
+def owed_range(
+    occurrence: Occurrence,
+    rung: Rung,
+    facts: Facts,
+    ladder: Ladder,
+    calendar: WorkdayCalendar,
+    done: frozenset[str],
+    *,
+    first: bool,
+) -> bool:
+    """Whether an occurrence is not settled, and lies where events and activations let it be owed."""
+    ahead = first and _was_ahead(occurrence, rung, facts, calendar, done)
+    return not _passed(occurrence, done) and _in_range(occurrence, rung, facts, ladder, ahead)
 
 
 def _settle(
@@ -156,6 +179,11 @@ def _outcome(occurrence: Occurrence, rung: Rung, facts: Facts, anchor: date, now
     if lapsed(occurrence.nominal, anchor, facts.zone, now):
         return Outcome.LAPSED
     return Outcome.SAID
+
+
+def settled_of(rung: Rung, settled: Settled) -> frozenset[str]:
+    """Return the occurrences of a rung that are settled, under whatever name it had."""
+    return frozenset(key for rung_id, key in settled if rung.goes_by(rung_id))
 
 
 def _own_hold(rung: Rung, facts: Facts) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
-from daemon.domain.ladder import Act, Role, Wording
+from daemon.domain.ladder import Act, Addressee, Condition, Role, SubjectKind, Wording
 from daemon.domain.plan import Reason, ReasonCode
 from daemon.domain.workdays import Offset, Span
 
@@ -37,6 +38,27 @@ ROLE_TITLES = {
     Role.UNITS_HEAD: "各责任单位主要领导",
     Role.UNITS_LIAISON: "各责任单位联络员",
 }
+SUBJECT_TITLES = {
+    SubjectKind.CASE: "问题",
+    SubjectKind.FILING: "报送",
+    SubjectKind.TARGET: "目标整改率",
+    SubjectKind.PHASE: "阶段",
+    SubjectKind.CAMPAIGN: "序时进度",
+}
+_CONDITION_TITLES = {
+    "open": "未办结",
+    "unsigned": "未签收",
+    "overdue": "已逾期",
+    "key": "重点问题",
+    "behind": "落后于序时进度",
+    "open and case.due_on is none": "还没有定时限且未办结",
+    'case.state == "returned"': "退回后还没有重报",
+    'case.state == "submitted"': "已报结待核查",
+    'filing.state == "returned"': "退回后还没有重报",
+    "behind and total >= min_cases": "落后于序时进度且问题不少于规定件数",
+    "phase.days > 31": "一个月以上的阶段",
+}
+"""The conditions that the shipped rules use; another is quoted as it is written."""
 ACT_VERBS = {
     Act.SUPERVISION_LETTER: "发函督办",
     Act.TALK: "建议约谈",
@@ -91,6 +113,21 @@ def _say_every(wording: Wording) -> str:
     if step is None:
         return f"逢“{wording.every.text}”"
     return f"{step.count if step.count > 1 else ''}{_SPAN_TITLES[step.span]}"
+
+
+def say_conditions(when: Iterable[Condition]) -> str:
+    """Say conditions: 未办结、未签收; one that is more than a word is quoted."""
+    return "、".join(_CONDITION_TITLES.get(each.text, f"“{each.text}”") for each in when)
+
+
+def say_addressees(lines: Iterable[Addressee]) -> str:
+    """Say lines of ``to``: 联络员、分管领导（没有则主要领导）."""
+    return "、".join(_say_addressee(line) for line in lines)
+
+
+def _say_addressee(line: Addressee) -> str:
+    first, *others = (ROLE_TITLES[role] for role in line)
+    return first + (f"（没有则{'、再没有则'.join(others)}）" if others else "")
 
 
 def say_reason(reason: Reason) -> str:

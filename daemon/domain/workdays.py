@@ -36,6 +36,28 @@ class Offset:
         return f"{self.count:+d} {self.span}" if self.count else f"0 {self.span}"
 
 
+class Rest(StrEnum):
+    """What makes a day other than a plain working day."""
+
+    NONE = ""
+    WEEKEND = "weekend"
+    OFF = "off"
+    MAKEUP = "makeup"
+
+
+@dataclass(frozen=True, slots=True)
+class CountedDay:
+    """One day gone through when working days are counted.
+
+    ``number`` is its place in the count, ``None`` where it is not worked; ``source`` the notice that set it.
+    """
+
+    day: date
+    number: int | None
+    rest: Rest
+    source: str
+
+
 @dataclass(frozen=True)
 class WorkdayCalendar:
     """Which days are worked, between ``first`` and ``last``.
@@ -49,7 +71,7 @@ class WorkdayCalendar:
     off: frozenset[date]
     makeup: frozenset[date]
     known: frozenset[int]
-    sources: Mapping[date, str] = field(default_factory=dict)
+    sources: Mapping[date, str] = field(default_factory=dict, compare=False)
     _workdays: array[int] = field(init=False, repr=False, compare=False)
     _before: array[int] = field(init=False, repr=False, compare=False)
 
@@ -82,6 +104,32 @@ class WorkdayCalendar:
         """Whether any year between these days is one whose days off are not known (暂按周末推算)."""
         years = [day.year for day in days]
         return any(year not in self.known for year in range(min(years), max(years) + 1))
+
+    def counted(self, anchor: date, count: int) -> list[CountedDay]:
+        """Return the days gone through from ``anchor`` to the ``count``-th working day, one by one."""
+        if count == 0:
+            last = self.shift(anchor, 0)
+            span = [anchor - timedelta(days=n) for n in range((anchor - last).days + 1)]
+        else:
+            step = 1 if count > 0 else -1
+            distance = abs((self.shift(anchor, count) - anchor).days)
+            span = [anchor + timedelta(days=step * n) for n in range(1, distance + 1)]
+        number, found = 0, []
+        for day in span:
+            worked = self.is_workday(day)
+            number += worked
+            found.append(
+                CountedDay(day, number if worked else None, self.rest(day), self.sources.get(day, ""))
+            )
+        return found
+
+    def rest(self, day: date) -> Rest:
+        """Return why a day is off, or is worked although it is a weekend's."""
+        if day in self.makeup:
+            return Rest.MAKEUP
+        if day in self.off:
+            return Rest.OFF
+        return Rest.WEEKEND if day.weekday() >= SATURDAY else Rest.NONE
 
     def shift(self, day: date, count: int) -> date:
         """Return the ``count``-th working day strictly after (before, if negative) ``day``.

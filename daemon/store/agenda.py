@@ -288,13 +288,43 @@ def touch_unit(connection: Connection, unit: int, now: datetime) -> int:
     ).rowcount
 
 
+Key = tuple[str, int, str]
+"""A row's key: kind, subject, ladder."""
+_FIRST: Key = ("", -1, "")
+
+
 def touch_ladders(connection: Connection, ladders: Iterable[str], now: datetime) -> int:
-    """Look now at every subject on these ladders that has anything ahead or behind; return how many."""
-    return connection.execute(
+    """Look now at every subject on these ladders, in this transaction; return how many."""
+    mine = _c.ladder.in_(list(ladders))
+    values = {"due_at": _not_later(now), "version": _c.version + 1, "set_aside": None}
+    return connection.execute(update(agenda).where(mine).values(values)).rowcount
+
+
+def touch_some(
+    connection: Connection, ladders: Iterable[str], now: datetime, after: Key | None = None, limit: int = 2000
+) -> tuple[int, Key | None]:
+    """Look now at the next ``limit`` rows of these ladders, those behind ``after`` in the order of keys.
+
+    Return how many, and the last of them; ``None`` where no row is left.
+    """
+    keys = tuple_(_c.subject_kind, _c.subject_id, _c.ladder)
+    ahead = and_(_c.ladder.in_(list(ladders)), keys > (after or _FIRST))
+    query = select(_c.subject_kind, _c.subject_id, _c.ladder).where(ahead)
+    rows = connection.execute(query.order_by(_c.subject_kind, _c.subject_id, _c.ladder).limit(limit)).all()
+    if not rows:
+        return 0, None
+    last: Key = (rows[-1][0], rows[-1][1], rows[-1][2])
+    touched = connection.execute(
         update(agenda)
-        .where(_c.ladder.in_(list(ladders)))
+        .where(ahead, keys <= last)
         .values(due_at=_not_later(now), version=_c.version + 1, set_aside=None)
     ).rowcount
+    return touched, last if len(rows) == limit else None
+
+
+def rename(connection: Connection, old: str, new: str) -> None:
+    """Give the rows of a ladder its new name; they keep their standing."""
+    connection.execute(update(agenda).where(_c.ladder == old).values(ladder=new, version=_c.version + 1))
 
 
 def restart_all(connection: Connection, since: datetime) -> None:

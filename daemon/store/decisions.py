@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from daemon.domain.ladder import Subject, SubjectKind
+from daemon.domain.ladder import Ladder, Subject, SubjectKind
 from daemon.domain.plan import Outcome, Settled, Settlement
 from daemon.store.agenda import AgendaRow, by_kind
 from daemon.store.engine import chunks
@@ -65,9 +65,15 @@ def decision_of(row: Row[Any]) -> Decision:
     )
 
 
-def settled(connection: Connection, rows: Iterable[AgendaRow]) -> dict[tuple[str, int, str], Settled]:
-    """Return what is settled under the present anchor version of each row."""
+def settled(
+    connection: Connection, rows: Iterable[AgendaRow], ladders: Mapping[str, Ladder]
+) -> dict[tuple[str, int, str], Settled]:
+    """Return what is settled under the present anchor version of each row.
+
+    What was settled on a ladder under a name that it had is settled on it.
+    """
     rows = list(rows)
+    present = {name: ladder.id for ladder in ladders.values() for name in ladder.was}
     versions = {row.key: row.standing.anchor_version for row in rows}
     found: dict[tuple[str, int, str], set[tuple[str, str]]] = {key: set() for key in versions}
     for kind, ids in by_kind(row.subject for row in rows).items():
@@ -75,7 +81,7 @@ def settled(connection: Connection, rows: Iterable[AgendaRow]) -> dict[tuple[str
             _c.subject_kind == kind, _c.subject_id.in_(ids)
         )
         for subject_id, ladder, rung, occurrence, version in connection.execute(query):
-            key = (kind.value, subject_id, ladder)
+            key = (kind.value, subject_id, present.get(ladder, ladder))
             if versions.get(key) == version:
                 found[key].add((rung, occurrence))
     return {key: frozenset(pairs) for key, pairs in found.items()}
@@ -136,6 +142,12 @@ def mark_released(connection: Connection, ids: Sequence[int], now: datetime) -> 
             update(decisions).where(_c.id.in_(chunk), _c.released_at.is_(None)).values(released_at=now)
         ).rowcount
     return changed
+
+
+def of_subject(connection: Connection, subject: Subject) -> list[Decision]:
+    """Return everything that was ever settled about a subject, oldest first."""
+    mine = select(decisions).where(_c.subject_kind == subject.kind, _c.subject_id == subject.id)
+    return [decision_of(row) for row in connection.execute(mine.order_by(_c.instant, _c.id))]
 
 
 _LOAD = select(decisions).where(_c.id.in_(bindparam("ids", expanding=True)))

@@ -80,6 +80,13 @@ class Known:
             return self.cases[subject.id].unit
         return self.matters[subject.id].unit
 
+    def name_of(self, subject: Subject) -> str:
+        """Return how people name a subject: a case's 编号, a filing's key and unit."""
+        if subject.kind is SubjectKind.CASE:
+            return self.cases[subject.id].no
+        matter = self.matters[subject.id]
+        return f"{matter.key}/{self.units[matter.unit].name}" if matter.unit else matter.key
+
     def campaign_of(self, subject: Subject) -> int:
         if subject.kind is SubjectKind.CASE:
             return self.cases[subject.id].campaign

@@ -106,14 +106,15 @@ class PersonLine:
 
 def all_people(connection: Connection) -> list[PersonLine]:
     """Return everybody with all their posts, past ones too."""
-    held = _posts(connection)
+    held = posts_of(connection)
     return [
         PersonLine(p.id, p.name, p.phone or "", p.email or "", p.wecom or "", tuple(held.get(p.id, ())))
         for p in connection.execute(select(persons).order_by(persons.c.id))
     ]
 
 
-def _posts(connection: Connection) -> dict[int, list[PostLine]]:
+def posts_of(connection: Connection) -> dict[int, list[PostLine]]:
+    """Return the posts of everybody, past ones too."""
     query = select(posts, units.c.name.label("unit")).join_from(
         posts, units, posts.c.unit_id == units.c.id, isouter=True
     )

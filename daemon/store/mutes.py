@@ -137,6 +137,11 @@ def end(connection: Connection, number: int, by: str, why: str, now: datetime) -
     return _touch(connection, Target(*ended), now) if ended else None
 
 
+def rename_ladder(connection: Connection, old: str, new: str) -> None:
+    """Let the mutes of a ladder hold under its new name."""
+    connection.execute(update(mutes).where(_c.ladder == old).values(ladder=new))
+
+
 def _touch(connection: Connection, target: Target, now: datetime) -> int:
     """Look at what a mute concerns now; what was planned without knowing of it is refused."""
     if target.ladder:

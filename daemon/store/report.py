@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from daemon.domain.ladder import Ladder, SubjectKind
+from daemon.domain.ladder import Ladder
 from daemon.store import contexts, decisions, facts, notices, people
 from daemon.store.decisions import Decision
 from daemon.store.engine import chunks
@@ -15,6 +15,8 @@ from daemon.store.notices import Notice, StoredItem
 from daemon.store.tables import attempts, deliveries
 from daemon.store.tables import notices as notices_table
 
+AT_ONCE = 2000
+"""How many notices are told at once: the memory it takes does not grow with what was said."""
 HANDED_OVER = ("sent", "manual", "done")
 
 
@@ -29,34 +31,31 @@ def said(
             .order_by(notices_table.c.sent_at, notices_table.c.id)
         ).scalars()
     )
-    told = _Told(connection, ids, campaigns, ladders)
-    for number in ids:
-        yield told.line(number)
+    for chunk in chunks(ids, AT_ONCE):
+        told = _Told(connection, chunk, campaigns, ladders)
+        for number in chunk:
+            yield told.line(number)
 
 
 class _Told:
-    """Everything needed to tell of notices, loaded at once."""
+    """Everything needed to tell of some notices, loaded at once."""
 
     def __init__(
         self,
         connection: Connection,
-        ids: Iterable[int],
+        ids: Sequence[int],
         campaigns: Mapping[str, Any],
         ladders: Mapping[str, Ladder],
     ) -> None:
-        ids = list(ids)
         self.ladders = ladders
-        self.notices: dict[int, Notice] = {}
-        self.items: dict[int, list[StoredItem]] = {}
-        for chunk in chunks(ids):
-            self.notices |= notices.load(connection, chunk)
-            self.items |= notices.items_of(connection, chunk)
+        self.notices: dict[int, Notice] = notices.load(connection, ids)
+        self.items: dict[int, list[StoredItem]] = notices.items_of(connection, ids)
         stored = [item for items in self.items.values() for item in items]
         self.decisions = decisions.load(connection, (item.decision for item in stored))
         subjects = [d.subject for d in self.decisions.values()]
         self.known = facts.load(connection, subjects, campaigns)
         self.persons = people.load_all(connection)
-        self.texts = first_texts(connection)
+        self.texts = first_texts(connection, ids)
 
     def line(self, number: int) -> dict[str, Any]:
         notice = self.notices[number]
@@ -93,23 +92,19 @@ class _Told:
 
     def subject_id(self, decision: Decision) -> str:
         """Return how people name a subject: a case's 编号, a filing's key and unit."""
-        if decision.subject.kind is SubjectKind.CASE:
-            return self.known.cases[decision.subject.id].no
-        matter = self.known.matters[decision.subject.id]
-        unit = self.known.units[matter.unit].name if matter.unit else None
-        return f"{matter.key}/{unit}" if unit else matter.key
+        return self.known.name_of(decision.subject)
 
 
 _NOTE_POST = {"office": "office.director", "group": "group.deputy", "unit": "unit.liaison"}
 
 
-def first_texts(connection: Connection) -> dict[int, tuple[str, Any]]:
-    """Return what each notice said first, and when it was handed over."""
+def first_texts(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, Any]]:
+    """Return what each of these notices said first, and when it was handed over."""
     d, a = deliveries.c, attempts.c
     query = (
         select(d.notice_id, a.said, a.opened_at)
         .join_from(deliveries, attempts, a.delivery_id == d.id)
-        .where(a.outcome == "sent")
+        .where(a.outcome == "sent", d.notice_id.in_(list(ids)))
         .order_by(a.opened_at.desc(), d.id.desc())
     )
     return {notice: (text or "", at) for notice, text, at in connection.execute(query)}

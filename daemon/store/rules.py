@@ -28,6 +28,22 @@ def active(connection: Connection) -> Activation | None:
     return Activation(row.id, row.hash, row.activated_at, row.by, row.note, row.history) if row else None
 
 
+def every(connection: Connection) -> list[Activation]:
+    """Return all activations, the newest first."""
+    query = select(activations).order_by(activations.c.id.desc())
+    return [
+        Activation(row.id, row.hash, row.activated_at, row.by, row.note, row.history)
+        for row in connection.execute(query)
+    ]
+
+
+def hashes(connection: Connection, prefix: str) -> list[str]:
+    """Return the stored rule sets whose hash begins so."""
+    c = rule_sets.c
+    query = select(c.hash).where(c.hash.startswith(prefix, autoescape=True)).order_by(c.stored_at)
+    return list(connection.execute(query).scalars())
+
+
 def active_hash(connection: Connection) -> str | None:
     found: str | None = connection.execute(
         select(activations.c.hash).order_by(activations.c.id.desc()).limit(1)

@@ -88,7 +88,7 @@ def test_why_says_what_by_which_rule_when_to_whom_and_how(told_office: Office) -
     said = told_office("why", _first(told_office, "东宁街道主要负责人", "urge")).out
     for words in (
         "东宁街道 违约失信问题清单，时限 2018年8月15日",
-        "时限后第1个工作日催办（filing-due/overdue），条件 “open”",
+        "时限后第1个工作日催办（filing-due/overdue），条件：未办结",
         "落在 2018年8月16日，从时限日 2018年8月15日 算起",
         "没有分管领导，按规则改送",
         "规则集 ",

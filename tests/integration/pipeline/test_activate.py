@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from daemon.activate import ActiveRules, activate
+from daemon.activate import ActiveRules, activate, touch_on
 from daemon.domain.ladder import SubjectKind
 from daemon.errors import NotFoundError
-from daemon.store import tables
+from daemon.store import agenda, tables
 from tests.integration.office import DUE, TOWN, ZONE, Office, at, rules
 
 ASSIGNED = """
@@ -135,6 +135,48 @@ def test_rules_changed_and_changed_back(running: Office) -> None:
     assert [row.hash for row in running.rows(tables.activations)][::2] == [running.rules().hash] * 2
 
 
+RENAMED = {
+    "rung": DUE.replace("remind:  {at", "warn: {was: remind, at"),
+    "ladder": DUE.replace("case-due:\n", "case-limit:\n    was: case-due\n"),
+}
+
+
+@pytest.mark.parametrize("what", RENAMED)
+@pytest.mark.parametrize("moment", ["2018-08-20 10:00", "2018-08-28 08:00", "2018-08-29 10:00"])
+def test_a_new_name_changes_nothing(running: Office, what: str, moment: str) -> None:
+    """Renamed before a reminder is decided, when it is decided and not yet sent, and when it was sent."""
+    running.run(moment)
+    running.obey(RENAMED[what])
+    running.run("2018-09-05 18:00")
+    running.obey(DUE)
+    running.run("2018-09-28 18:00")
+    said = [words.split(": ")[1].split(", ")[0].split()[1] for words in running.sent()]
+    assert len(said) == 3
+    assert said[0] in ("remind", "warn")
+    assert said[1:] == ["overdue", "head"]
+    assert running.rows(tables.agenda)[0].ladder == "case-due", "rolled back, it has its old name again"
+
+
+def test_an_interrupted_activation_is_finished_by_the_next_tick(
+    running: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("daemon.activate.touch_on", lambda _engine: 0)
+        running.obey(DUE.replace("-3 workdays", "-9 workdays"))
+    assert running.agenda("A-1")["case-due"].due_at != running.now, "nobody has looked yet"
+    running.tick()
+    assert running.decided("A-1") == ["A-1 remind said"]
+
+
+def test_a_large_activation_goes_in_chunks(running: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agenda.touch_some, "__defaults__", (None, 1))
+    pauses: list[float] = []
+    monkeypatch.setattr(touch_on, "__defaults__", (pauses.append,))
+    assert running.obey(DUE.replace("-3 workdays", "-4 workdays")).touched == 2
+    assert [bool(pause) for pause in pauses] == [True, True, False]
+    assert {row.due_at for row in running.rows(tables.agenda)} == {running.now}
+
+
 def test_who_else_reads_the_rules_sees_the_new_ones(running: Office) -> None:
     elsewhere = ActiveRules(running.engine)
     old = elsewhere()
@@ -222,3 +264,19 @@ class TestSubjects:
         assert len(behind) == 2, "one for each unit, none for the campaign as a whole"
         assert {row.since for row in behind} == {at("2018-08-16")}
         assert SubjectKind(behind[0].subject_kind) is SubjectKind.CAMPAIGN
+
+
+def test_what_the_new_rules_do_not_say_is_not_sent_even_if_it_was_decided(running: Office) -> None:
+    running.run("2018-08-28 08:00")
+    assert running.decided("A-1") == ["A-1 remind said"]
+    running.obey(DUE.replace("remind:  {at: -3 workdays, act: reminder, to: [unit.liaison]}", ""))
+    running.run("2018-08-31 18:00")
+    assert running.sent() == []
+
+
+def test_what_was_bundled_and_not_yet_sent_is_dropped_too(running: Office) -> None:
+    running.at("2018-08-28 09:10").scan()
+    running.release()
+    running.obey(DUE.replace("remind:  {at: -3 workdays, act: reminder, to: [unit.liaison]}", ""))
+    running.run("2018-08-31 18:00")
+    assert running.sent() == []

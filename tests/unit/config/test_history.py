@@ -10,9 +10,18 @@ from pathlib import Path
 import pytest
 
 from daemon.config.compiled import compile_rules
-from daemon.config.history import RungHistory, dump_history, parse_history, rung_history, wording_dict
+from daemon.config.history import (
+    Rename,
+    RungHistory,
+    dump_history,
+    likely_renames,
+    parse_history,
+    rung_history,
+    wording_dict,
+)
 from daemon.config.source import RuleSource
 from daemon.domain.workdays import Offset, Span
+from daemon.errors import FaultyInputError
 from tests.unit.config.folder import Folder
 
 T1, T2 = datetime(2018, 9, 1, 2, tzinfo=UTC), datetime(2018, 10, 1, 2, tzinfo=UTC)
@@ -120,22 +129,71 @@ RENAMES = [
     ("      ⟦remind→warn⟧:     {at", "-3 workdays,  ⟦→was: remind, ⟧act: reminder", ("case-due", "warn")),
     ("  ⟦case-due→case-limit⟧:", "    about: case  ⟦→\n    was: case-due ⟧", ("case-limit", "remind")),
 ]
+WARN, WAS_REMIND = RENAMES[0][:2]
 
 
 @pytest.mark.parametrize(("rename", "was", "key"), RENAMES)
-def test_what_was_renamed_carries_its_former_words(
-    edit: Edit, rename: str, was: str, key: tuple[str, str]
-) -> None:
+def test_what_was_renamed_goes_on_as_it_was(edit: Edit, rename: str, was: str, key: tuple[str, str]) -> None:
     old, new = edit(), edit(rename, was)
     history = rung_history(old, {}, new, T1)
-    assert history[key] == RungHistory(T1, wording_dict(old)[REMIND])
+    assert history[key] == RungHistory(names=(REMIND,))
     assert rung_history(new, history, new, T2) == history
 
 
+def test_renamed_and_reworded_it_carries_its_former_words(edit: Edit) -> None:
+    old, new = edit(), edit(WARN, "-3 workdays,  ⟦→was: remind, when: key, ⟧act: reminder")
+    past = rung_history(old, {}, new, T1)["case-due", "warn"]
+    assert past == RungHistory(T1, wording_dict(old)[REMIND], (REMIND,))
+
+
+def test_the_name_stays_known_when_the_file_no_longer_says_it(edit: Edit) -> None:
+    first, second = edit(WARN, WAS_REMIND), edit(WARN)
+    history = rung_history(first, rung_history(edit(), {}, first, T1), second, T2)
+    assert history["case-due", "warn"].names == (REMIND,)
+    third = edit("      ⟦remind→alert⟧:     {at", "-3 workdays,  ⟦→was: warn, ⟧act: reminder")
+    again = rung_history(second, history, third, T2)["case-due", "alert"]
+    assert again == RungHistory(names=(REMIND, ("case-due", "warn")))
+
+
+def test_rolled_back_a_rung_finds_its_old_name(edit: Edit) -> None:
+    old, new = edit(), edit(WARN, WAS_REMIND)
+    back = rung_history(new, rung_history(old, {}, new, T1), old, T2)
+    assert back[REMIND] == RungHistory(names=(("case-due", "warn"),))
+
+
+def test_a_name_that_another_has_the_past_of_is_refused(edit: Edit) -> None:
+    renamed = edit(WARN, WAS_REMIND)
+    both = edit(WARN, "      ⟦→remind: {at: -2 workdays, act: urge, to: [unit.head]}\n      ⟧overdue:")
+    with pytest.raises(FaultyInputError, match=r"case-due\.rungs\.remind: “remind”是“warn”用过的名字"):
+        rung_history(renamed, rung_history(edit(), {}, renamed, T1), both, T2)
+
+
+def test_what_looks_like_a_rename_is_found(edit: Edit) -> None:
+    old, silent = edit(), edit(WARN)
+    assert likely_renames(old, {}, silent) == [Rename(REMIND, ("case-due", "warn"))]
+    assert likely_renames(old, {}, edit(WARN, WAS_REMIND)) == []
+    assert likely_renames(old, {}, edit(WARN, "-3 workdays,  act: ⟦reminder→urge⟧")) == []
+    told = rung_history(old, {}, silent, T1, {("case-due", "warn"): (REMIND,)})
+    assert told["case-due", "warn"] == RungHistory(names=(REMIND,))
+
+
+@pytest.mark.parametrize(
+    ("was", "message"),
+    [
+        (("-10 workdays, ⟦→was: remind, ⟧act",), "“remind”还在"),
+        (("-10 workdays, ⟦→was: x, ⟧act", "-3 workdays,  ⟦→was: x, ⟧act"), "“preview”也写了 was: x"),
+    ],
+)
+def test_a_past_has_one_heir(edit: Edit, was: tuple[str, ...], message: str) -> None:
+    with pytest.raises(FaultyInputError, match=message):
+        edit(*was)
+
+
 def test_history_is_kept_as_json(edit: Edit) -> None:
-    history = rung_history(edit(), {}, edit("remind:     {at: ⟦-3 workdays→-5 workdays⟧"), T1)
+    new = edit("remind:     {at: ⟦-3 workdays→-5 workdays⟧", WARN, WAS_REMIND.replace("-3", "-5"))
+    history = rung_history(edit(), {}, new, T1)
     stored = json.loads(json.dumps(dump_history(history)))
-    assert parse_history(stored) == {REMIND: history[REMIND]}
+    assert parse_history(stored) == {("case-due", "warn"): history["case-due", "warn"]}
 
 
 def test_the_compiled_rung_knows_since_when_and_what_before(edit: Edit) -> None:

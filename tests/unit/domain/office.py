@@ -304,7 +304,11 @@ def _as_of(own: Names, behind_on: Collection[date], instant: datetime) -> Names:
 
 def since_now(old: Ladder, new: Ladder, now: datetime) -> Ladder:
     """Return ``new`` as an activation at ``now`` compiles it, in the place of ``old``."""
-    return replace(new, rungs=tuple(_carried(old.rung(one.id), one, now) for one in new.rungs))
+    return replace(new, rungs=tuple(_carried(_past(old, one), one, now) for one in new.rungs))
+
+
+def _past(old: Ladder, new: Rung) -> Rung | None:
+    return next((found for name in (new.id, *new.was) if (found := old.rung(name))), None)
 
 
 def _carried(old: Rung | None, new: Rung, now: datetime) -> Rung:

@@ -1,0 +1,149 @@
+"""Plays the administrators' handbook: every command is run, every edit is made, and what is printed stands.
+
+``python -m tests.handbook`` tells where the page differs from what the program prints; ``--write`` mends it.
+
+In the page, a block ``console`` holds commands (lines that begin with ``$ ``) and what they print; a block
+``diff`` whose first line is ``--- FILE`` is an edit of that file; a comment ``<!-- at 2018-12-06 09:00 -->``
+lets it be that time. All is played in one folder, from top to bottom, on the campaign as of 2018-11-20.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from daemon import clock
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "handbook.zh-CN.md"
+BEGINS, STANDS = "2018-08-16", "2018-11-20"
+ZONE = ZoneInfo("Asia/Shanghai")
+WIDTH = "100"
+_BLOCK = re.compile(r"^```(console|diff)\n(.*?)^```$|^<!-- at (\S+ \S+) -->$", re.M | re.S)
+_PROMPT = "$ "
+
+
+class UnplayableError(Exception):
+    """The page shows an edit or a time that cannot be."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A clerk's folder: the config as it is edited, and the campaign's database."""
+
+    folder: Path
+
+    def let_it_be(self, words: str) -> None:
+        instant = datetime.fromisoformat(words).replace(tzinfo=ZONE)
+        clock.jump(self.folder / "clock", instant)
+
+    def run(self, command: str) -> str:
+        """Return what a command prints, as a terminal shows it."""
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        lines = [line.rstrip() for line in done.stdout.replace(str(self.folder), "~").splitlines()]
+        return "".join(f"{line}\n" for line in lines if not line.startswith("配置 "))
+
+    def edit(self, file: str, change: str) -> None:
+        """Replace the lines that begin with - by those that begin with +, where they stand."""
+        path = self.folder / file
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        old = "".join(f"{line[1:]}\n" for line in change.splitlines() if line[:1] in ("-", " "))
+        new = "".join(f"{line[1:]}\n" for line in change.splitlines() if line[:1] in ("+", " "))
+        if text.count(old) != 1 and old:
+            raise UnplayableError(f"{file}: these lines stand there {text.count(old)} times:\n{old}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace(old, new) if old else text + new, encoding="utf-8")
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "HOME": str(self.folder),
+            "USER": "王科员",
+            "LOGNAME": "王科员",
+            "COLUMNS": WIDTH,
+            "DUBAN_CONFIG": "config",
+            "DUBAN_STATE": "state",
+            "DUBAN_CLOCK": str(self.folder / "clock"),
+        }
+
+
+def set_up(folder: Path) -> Desk:
+    """Let the campaign run to the day on which the handbook begins; return the clerk's desk on that day."""
+    desk = Desk(folder)
+    argv = [sys.executable, "-m", "daemon.cli", "demo", "--from", BEGINS, "--to", STANDS]
+    ended = subprocess.run(
+        [*argv, "--state", str(folder / "state")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if ended.returncode:
+        raise UnplayableError(ended.stderr)
+    shutil.move(folder / "state" / "config", folder / "config")
+    desk.let_it_be(f"{STANDS} 09:30")
+    return desk
+
+
+def play(page: str, desk: Desk) -> str:
+    """Return the page as it must read."""
+
+    def once(found: re.Match[str]) -> str:
+        kind, body, at = found.groups()
+        if at:
+            desk.let_it_be(at)
+            return found[0]
+        if kind == "diff":
+            head, _, change = body.partition("\n")
+            desk.edit(head.removeprefix("--- ").strip(), change)
+            return found[0]
+        said = "".join(f"{_PROMPT}{command}\n{desk.run(command)}" for command in _commands(body))
+        return f"```console\n{said}```"
+
+    return _BLOCK.sub(once, page)
+
+
+def _commands(body: str) -> Iterator[str]:
+    for line in body.splitlines():
+        if line.startswith(_PROMPT):
+            yield line.removeprefix(_PROMPT)
+
+
+def differences(page: Path = PAGE) -> Mapping[str, str]:
+    """Return the page as it is and as it must be."""
+    with tempfile.TemporaryDirectory() as folder:
+        text = page.read_text(encoding="utf-8")
+        return {"is": text, "must be": play(text, set_up(Path(folder)))}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.handbook", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the page right")
+    given = parser.parse_args()
+    found = differences()
+    if given.write:
+        PAGE.write_text(found["must be"], encoding="utf-8")
+        return 0
+    return int(found["is"] != found["must be"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

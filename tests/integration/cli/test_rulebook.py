@@ -1,0 +1,291 @@
+"""``rules``, ``who``, ``why`` and ``simulate --against``: what a clerk sees before and after an edit."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from datetime import date
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import load_workbook
+
+from daemon.activate import ActiveRules
+from daemon.config.models import CalendarFile
+from daemon.config.offdays import office_days
+from daemon.domain.workdays import Offset, Span
+from daemon.store import report
+from daemon.store.engine import open_engine, reading
+from tests.integration.cli.conftest import Office
+from tests.integration.cli.test_rules import change, folder
+
+__all__ = ["folder"]
+REMIND = "remind:     {at: -3 workdays, "
+FIVE = "remind:     {at: -5 workdays, "
+WARN = "warn:       {at: -3 workdays, "
+WORKDAYS = office_days(CalendarFile()).calendar()
+
+
+def reload(office: Office, *more: str) -> Any:
+    answer = office("reload", "--yes", "--json", *more)
+    assert answer.code == 0, answer.err
+    return answer.json
+
+
+def work_through(office: Office, day: str) -> None:
+    """Let the service do what that day brings: decide in the night, send in the morning."""
+    for moment in ("00:01", "09:30"):
+        office.work(f"{day} {moment}")
+
+
+class Terminal(StringIO):
+    """Somebody at the keyboard who types these lines."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class TestShow:
+    def test_the_ladder_stands_there_in_words(self, office: Office) -> None:
+        said = office("rules", "show", "case-due").out
+        for words in (
+            "case-due（问题，从时限算起，未办结的才发）",
+            "时限前3个工作日",
+            "联络员、分管领导（没有则主要领导）",
+            "企业微信＋电子邮件，不通再短信＋电子邮件",
+            "办公室主任审签后发",
+            "时限后第30个工作日起，每20个工作日一次",
+        ):
+            assert words in said
+
+    def test_every_ladder_has_its_table(self, office: Office) -> None:
+        found = office("rules", "show", "--json").json["ladders"]
+        assert {each["ladder"] for each in found} >= {"case-due", "filing-due", "target", "pace"}
+        assert all(rung["when"] and rung["whom"] and rung["how"] for each in found for rung in each["rungs"])
+
+    def test_the_days_of_a_sample_case_are_worked_days_in_order(self, office: Office) -> None:
+        lines = office("rules", "show", "case-due", "--json").json["timeline"]
+        days = [line["day"] for line in lines]
+        assert days == sorted(days)
+        assert all(WORKDAYS.is_workday(date.fromisoformat(day)) for day in days)
+        assert [line["rung"] for line in lines][:3] == ["preview", "remind", "overdue"]
+
+    def test_one_case_shows_what_was_said_and_what_will_be(self, busy_office: Office) -> None:
+        work_through(busy_office, "2018-10-10")
+        lines = busy_office("rules", "show", "--case", "PS-2018-0007", "--json").json["timeline"]
+        stands = {(line["ladder"], line["rung"]): line for line in lines}
+        said, ahead = stands["case-due", "remind"], stands["case-due", "overdue"]
+        assert (said["day"], said["fate"]) == ("2018-10-10", "settled")
+        assert "已告知" in said["state"]
+        assert said["notices"]
+        assert (ahead["day"], ahead["state"]) == ("2018-10-16", "定于 2018-10-16 09:10 发出")
+        assert stands["case-returned", "back"]["fate"] == "no_anchor"
+
+    def test_an_unknown_ladder_is_answered_with_those_there_are(self, office: Office) -> None:
+        answer = office("rules", "show", "case-dew")
+        assert answer.code == 1
+        assert "没有“case-dew”这个梯次；有 case-due" in answer.err
+
+
+class TestHistory:
+    def test_it_says_who_changed_what_and_why(self, office: Office, folder: Path) -> None:
+        change(folder / "ladders.yaml", REMIND, FIVE)
+        reload(office, "--by", "李主任", "--note", "提前两天提醒")
+        newest, first = office("rules", "history", "--json").json
+        assert (newest["by"], newest["note"], first["changes"]) == ("李主任", "提前两天提醒", None)
+        assert len(newest["changes"]) == 1
+        assert "时限前3个工作日" in newest["changes"][0]
+        assert "时限前5个工作日" in newest["changes"][0]
+
+    def test_diff_says_it_in_words_and_by_line(self, office: Office, folder: Path) -> None:
+        change(folder / "ladders.yaml", REMIND, FIVE)
+        said = office("rules", "diff").out
+        assert "case-due/remind：时限前3个工作日" in said
+        assert "\n-      remind:     {at: -3 workdays" in said
+        assert "\n+      remind:     {at: -5 workdays" in said
+        assert "没有差别" in office("rules", "diff", "active", "active").out
+
+    def test_a_day_off_is_said_as_a_day(self, office: Office, folder: Path) -> None:
+        off = "years: {2018: {source: 磐办发〔2018〕9号, off: [2018-09-03]}}"
+        change(folder / "calendar.yaml", "years: {}", off)
+        assert office("rules", "diff", "--json").json["days"] == [
+            "2018年9月3日（周一）：上班 → 放假（磐办发〔2018〕9号）"
+        ]
+
+    def test_rolled_back_the_old_rules_are_in_force_and_the_disk_differs(
+        self, office: Office, folder: Path, tmp_path: Path
+    ) -> None:
+        old = office("status", "--json").json["rules"]["hash"]
+        change(folder / "ladders.yaml", REMIND, FIVE)
+        reload(office)
+        asked = office("rules", "rollback", old[:8])
+        assert asked.code == 1, "nobody was there to ask"
+        done = office("rules", "rollback", old[:8], "--yes", "--by", "李主任")
+        assert "已启用规则" in done.out
+        assert "配置文件夹里还是另一套" in done.err
+        rules = office("status", "--json").json["rules"]
+        assert (rules["hash"], rules["by"], rules["differs"]) == (old, "李主任", True)
+        assert office("rules", "show", old[:8], "--to", tmp_path / "old").code == 0
+        assert REMIND in (tmp_path / "old" / "ladders.yaml").read_text(encoding="utf-8")
+
+    @pytest.mark.parametrize("which", ["0000", "ffffffff", "remind"])
+    def test_an_unknown_rule_set_is_refused(self, office: Office, which: str) -> None:
+        answer = office("rules", "rollback", which, "--yes")
+        assert (answer.code, "没有编号为" in answer.err) == (1, True)
+
+
+class TestActivation:
+    def test_moved_days_are_counted_with_examples(self, busy_office: Office, folder: Path) -> None:
+        busy_office.work("2018-10-08 10:00")
+        off = "years: {2018: {source: 磐办发〔2018〕9号, off: [2018-10-12]}}"
+        change(folder / "calendar.yaml", "years: {}", off)
+        asked = busy_office("reload").err
+        assert "2018年10月12日（周五）：上班 → 放假（磐办发〔2018〕9号）" in asked
+        assert "PS-2018-0007 时限前3个工作日提醒：2018年10月10日 → 2018年10月9日" in asked
+        done = reload(busy_office)
+        assert done["moved"] > 0
+        assert len(done["examples"]) <= 5
+
+    def test_a_likely_rename_is_asked_about(
+        self, busy_office: Office, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        busy_office.work("2018-10-10 10:00")
+        change(folder / "ladders.yaml", REMIND, WARN)
+        monkeypatch.setattr("sys.stdin", Terminal("y\ny\n"))
+        answer = busy_office("reload")
+        assert answer.code == 0, answer.err
+        assert "是改名？" in answer.err
+        assert "case-due/warn（由 remind 改名）：内容不变" in answer.err
+        line = next(
+            each
+            for each in busy_office("rules", "show", "--case", "PS-2018-0007", "--json").json["timeline"]
+            if each["rung"] == "warn"
+        )
+        assert (line["fate"], bool(line["notices"])) == ("settled", True), "said under its old name"
+
+    def test_a_script_is_told_how_to_write_a_rename(self, office: Office, folder: Path) -> None:
+        change(folder / "ladders.yaml", REMIND, WARN)
+        assert "请在 warn 里写 was: remind" in office("reload", "--yes").err
+
+
+class TestWho:
+    def test_who_is_told_and_why_the_others_are_silent(self, busy_office: Office) -> None:
+        busy_office.work("2018-08-17 10:00")
+        found = busy_office("who", "PS-2018-0007", "--on", "2018-10-16", "--json").json
+        assert {(told["rung"], told["at"][:16]) for told in found["told"]} == {
+            ("overdue", "2018-10-16T09:10")
+        }
+        silent = {(line["ladder"], line["rung"]): line for line in found["silent"]}
+        assert silent["case-due", "head"]["state"] == "定于 2018-10-18 09:10 发出"
+        assert silent["case-without-deadline", "head"]["fate"] == "when"
+        assert silent["case-returned", "back"]["fate"] == "no_anchor"
+        assert silent["case-assigned", "hand-over"]["fate"] == "settled"
+
+    def test_what_lies_before_the_rule_is_said_to(self, busy_office: Office, folder: Path) -> None:
+        busy_office.work("2018-10-12 10:00")
+        new = "preview:    {at: -10 workdays, act: reminder, to: [unit.liaison]}"
+        change(
+            folder / "ladders.yaml",
+            new,
+            f"early:      {{at: -20 workdays, act: notice, to: [unit.head]}}\n      {new}",
+        )
+        reload(busy_office)
+        found = busy_office("who", "PS-2018-0007", "--json").json["silent"]
+        early = next(line for line in found if line["rung"] == "early")
+        assert (early["fate"], early["state"]) == (
+            "before_rule",
+            "这样写的规则 2018年10月12日 才启用，以前的不补发",
+        )
+
+
+def test_why_counts_the_days_one_by_one(busy_office: Office) -> None:
+    work_through(busy_office, "2018-09-26")
+    listed = busy_office("case", "show", "PS-2018-0007", "--json").json["notices"]
+    number = next(each["notice"] for each in listed if each["rung"] == "preview")
+    said = busy_office("why", number).out
+    assert "从 2018年10月15日（周一）的前一日起往前数10个工作日：10月12日往前至10月8日第1至5个" in said
+    assert "10月1日至10月5日放假（国办发明电〔2017〕12号）" in said
+    assert "9月29日至9月30日补班（国办发明电〔2017〕12号）" in said
+    assert "渠道：提醒按规则用企业微信，不通再短信＋电子邮件" in said
+    counted = busy_office("why", number, "--json").json["decisions"][0]["counted"]
+    assert [day["number"] for day in counted if day["number"]] == list(range(1, 11))
+
+
+class TestAgainst:
+    def test_one_offset_moved_moves_exactly_its_items(
+        self, busy_office: Office, folder: Path, tmp_path: Path
+    ) -> None:
+        trial, book = tmp_path / "trial", tmp_path / "compared.xlsx"
+        shutil.copytree(folder, trial)
+        change(trial / "ladders.yaml", REMIND, FIVE)
+        stretch = ("--from", "2018-10-08", "--to", "2018-10-31")
+        answer = busy_office("simulate", *stretch, "--against", trial, "--xlsx", book, "--json")
+        assert answer.code == 0, answer.err
+        found = answer.json
+        every = [*found["gained"], *found["lost"], *found["moved"]]
+        assert {(each["ladder"], each["rung"]) for each in every} == {("case-due", "remind")}
+        assert {(each["subject"], each["day"]) for each in [*found["moved"], *found["lost"]]} == (
+            self._reminded(busy_office, -3)
+        )
+        assert {(each["subject"], each["to"]) for each in found["moved"]} | {
+            (each["subject"], each["day"]) for each in found["gained"]
+        } == self._reminded(busy_office, -5)
+        rows = list(load_workbook(book)["改期的事项"].iter_rows(min_row=2, values_only=True))
+        assert len(rows) == len(found["moved"])
+        before = hash_of(busy_office)
+        assert busy_office("simulate", *stretch, "--against", folder, "--json").json["moved"] == []
+        assert hash_of(busy_office) == before
+
+    def _reminded(self, office: Office, workdays: int) -> set[tuple[str, str]]:
+        """Return which open cases are reminded of on which day of that stretch, by the calendar alone."""
+        cases = office("case", "list", "--open", "--json").json
+        days = {
+            each["no"]: WORKDAYS.apply(Offset(workdays, Span.WORKDAYS), date.fromisoformat(each["due_on"]))
+            for each in cases
+            if each["due_on"] and each["assigned_on"]
+        }
+        return {
+            (no, day.isoformat())
+            for no, day in days.items()
+            if date(2018, 10, 8) <= day <= date(2018, 10, 31)
+        }
+
+
+def hash_of(office: Office) -> bytes:
+    return (office.state / "duban.db").read_bytes()
+
+
+def test_a_faulty_reload_under_load_changes_not_one_message(busy_office: Office, folder: Path) -> None:
+    """While the work of some days is done, other processes try to put a faulty folder in force."""
+    moments = ("2018-08-16 10:00", "2018-08-22 10:00", "2018-08-24 10:00")
+    before = busy_office.state.with_name("before")
+    shutil.copytree(busy_office.state, before)
+    for moment in moments:
+        busy_office.work(moment)
+    undisturbed = told(busy_office)
+    shutil.rmtree(busy_office.state)
+    shutil.copytree(before, busy_office.state)
+    change(folder / "ladders.yaml", "act: urge", "act: urgent")
+    command = [sys.executable, "-m", "daemon.cli", "reload", "--yes"]
+    running = []
+    for moment in moments:
+        running += [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        busy_office.work(moment)
+    said = [process.communicate(timeout=60)[1] for process in running]
+    assert all("ladders.yaml:" in words for words in said)
+    assert {process.returncode for process in running} == {1}
+    assert len(undisturbed) > 100
+    assert told(busy_office) == undisturbed
+
+
+def told(office: Office) -> list[Any]:
+    """Return every message, as the database has it."""
+    engine = open_engine(f"sqlite:///{office.state / 'duban.db'}")
+    rules = ActiveRules(engine)()
+    with reading(engine) as connection:
+        lines = list(report.said(connection, rules.campaigns, rules.ladders))
+    engine.dispose()
+    return lines
