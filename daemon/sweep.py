@@ -25,11 +25,12 @@ def sweep(engine: Engine, now: datetime) -> int:
         if not deliveries.expired(connection, clock.wall()):
             return 0
     with writing(engine) as connection:
-        lost = deliveries.expired(connection, clock.wall())
+        wall = clock.wall()
+        lost = deliveries.expired(connection, wall)
         for claimed, number in lost:
             unknown = number is not None
-            if not deliveries.put_back(
-                connection, claimed, now + UNKNOWN_PAUSE * unknown, thaw=False, unknown=unknown
+            if not deliveries.give_back(
+                connection, claimed, now + UNKNOWN_PAUSE * unknown, wall, unknown=unknown
             ):
                 continue
             if number is not None:

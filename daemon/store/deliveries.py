@@ -212,6 +212,17 @@ def put_back(
     return bool(connection.execute(query, _mine(claimed)).rowcount)
 
 
+def give_back(connection: Connection, lost: Claimed, at: datetime, wall: datetime, *, unknown: bool) -> bool:
+    """Make a delivery ready whose lease has run out, if it is as it was when it was found.
+
+    On PostgreSQL its worker may have noted a try since then: that one has its lease anew, and is his.
+    """
+    values: dict[str, Any] = {"state": "ready", "lease_until": None, "next_attempt_at": at, "hinted_at": None}
+    values["unknowns"] = _d.unknowns + int(unknown)
+    still = update(deliveries).where(_IS_MINE, _d.attempts == lost.attempts, _d.lease_until < wall)
+    return bool(connection.execute(still.values(**values), _mine(lost)).rowcount)
+
+
 def drop_others(connection: Connection, notice: int) -> None:
     """Drop what is not yet being sent of a notice that has nothing left to say."""
     connection.execute(

@@ -84,17 +84,18 @@ OF_POSTGRES: Sequence[tuple[str, int]] = (("database_cut", 6), ("database_restar
 
 
 def draw(chance: random.Random, database: str, only: Collection[str] = ()) -> Harm:
-    """Draw the next fault, of these kinds only if any are named."""
+    """Draw the next fault, of these kinds only if any are named (``pause``, or ``pause:planned``)."""
     kinds = [*COMMON, *(OF_SQLITE if database == "sqlite" else OF_POSTGRES)]
-    kinds = [(kind, weight) for kind, weight in kinds if not only or kind in only]
+    seams = {kind: seam for kind, _, seam in (each.partition(":") for each in only)}
+    kinds = [(kind, weight) for kind, weight in kinds if not only or kind in seams]
     kind = chance.choices([k for k, _ in kinds], [w for _, w in kinds])[0]
     match kind:
         case "seam_kill":
-            return _at_seam(chance, "kill")
+            return _at_seam(chance, "kill", seams.get(kind, ""))
         case "disk_full":
-            return _at_seam(chance, "disk_full")
+            return _at_seam(chance, "disk_full", seams.get(kind, ""))
         case "pause":
-            return _at_seam(chance, "pause", outside_transactions=True)
+            return _at_seam(chance, "pause", seams.get(kind, ""))
         case "two_rule_sets":
             return Harm(
                 kind, chance.choice(SCANNERS), "rules-read", chance.randint(1, 3), chance.randrange(10**9)
@@ -108,15 +109,12 @@ def draw(chance: random.Random, database: str, only: Collection[str] = ()) -> Ha
     return Harm(kind, after=chance.randint(1, 6), number=chance.randrange(1000))
 
 
-def _at_seam(chance: random.Random, kind: str, *, outside_transactions: bool = False) -> Harm:
-    workers = chance.random() < 0.6
+def _at_seam(chance: random.Random, kind: str, seam: str) -> Harm:
+    """Draw a seam, unless it is given. Who is paused must not hold what all others wait for."""
+    workers = seam in WORK_SEAMS if seam else chance.random() < 0.6
     seams = WORK_SEAMS if workers else (*SCAN_SEAMS, "planned", "stored")
-    seam = chance.choice([each for each in seams if not (outside_transactions and each in IN_TRANSACTION)])
+    drawn = chance.choice([each for each in seams if not (kind == "pause" and each in IN_TRANSACTION)])
+    seam = seam or drawn
+    target = chance.choice(WORKERS if workers else SCANNERS)
     most = 3 if seam in ("swept", "rules-read") or workers else 2
-    return Harm(
-        kind,
-        chance.choice(WORKERS if workers else SCANNERS),
-        seam,
-        chance.randint(1, most),
-        chance.randrange(10**9),
-    )
+    return Harm(kind, target, seam, chance.randint(1, most), chance.randrange(10**9))

@@ -189,11 +189,32 @@ class Judge:
         """Whether the same bytes had been tried before, with an outcome that nobody knew."""
         a = said.arrival
         tried = self._doubts.get((said.item.notice, a.channel), [])
-        return any(at <= a.at for at in tried) or any(
-            said.item.id in other.arrival.items
-            and other.arrival.channel == a.channel
-            and other.order < said.order
-            for other in self.said_by_rung[said.name]
+        return (
+            any(at <= a.at for at in tried)
+            or self._was_sayable_when_first_tried(said)
+            or any(
+                said.item.id in other.arrival.items
+                and other.arrival.channel == a.channel
+                and other.order < said.order
+                for other in self.said_by_rung[said.name]
+            )
+        )
+
+    def _was_sayable_when_first_tried(self, said: Said) -> bool:
+        """Whether the bytes of a marked message could be said when a try first had them.
+
+        A worker that was stopped tells late that its try had failed; until then nobody knew, and the bytes
+        were kept.
+        """
+        a = said.arrival
+        mine = [x for x in self.attempts if (x.notice, x.channel) == (said.item.notice, a.channel)]
+        first = min((x.opened_at for x in mine), default=a.at)
+        if not any(x.repeat for x in mine):
+            return False
+        return any(
+            not self.judgement.sayable(owed, state, first)
+            for owed in self.candidates(said)
+            for state in self.states_within(said.subject, first, a.at)
         )
 
     @cached_property

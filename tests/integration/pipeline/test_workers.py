@@ -16,7 +16,8 @@ from sqlalchemy.exc import OperationalError
 from daemon import clock
 from daemon.deliver import Deliverer
 from daemon.errors import DeliveryError, UnknownOutcomeError
-from daemon.store import tables
+from daemon.store import deliveries, tables
+from daemon.store.engine import reading, writing
 from daemon.sweep import sweep
 from tests.integration.office import DUE, Office
 
@@ -205,6 +206,25 @@ class TestSweep:
         office.close("A-0")
         office.tick()
         assert office.sent() == [], "nothing had left: it is looked at afresh"
+
+    def test_a_try_noted_since_the_sweep_looked_is_its_workers_own(self, office: Office) -> None:
+        """The lease ran out before the try; PostgreSQL lets the worker note it while the sweep is at it."""
+        released(office)
+        wall = clock.wall()
+        with writing(office.engine) as connection:
+            (mine,) = deliveries.claim(
+                connection, "wecom", office.ready("wecom"), office.now, wall - timedelta(seconds=1)
+            )
+        with reading(office.engine) as connection:
+            ((found, number),) = deliveries.expired(connection, wall)
+        assert number is None
+        frozen = {"key": "k", "address": "a", "name": "n", "content": {"text": "t"}, "items": []}
+        with writing(office.engine) as connection:
+            lease = wall + timedelta(seconds=30)
+            assert deliveries.open_attempt(connection, mine, frozen, office.now, lease, repeat=False) == 1
+        with writing(office.engine) as connection:
+            assert not deliveries.give_back(connection, found, office.now, wall, unknown=False)
+        assert office.deliveries() == ["wecom sending"]
 
     def test_a_lease_that_runs_is_left_alone(self, office: Office) -> None:
         released(office)
