@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,17 +44,60 @@ def written(page: str, found: Mapping[str, Figures]) -> str:
     """Return the page with these figures between its marks."""
     head, _, rest = page.partition(BEGIN)
     _, _, tail = rest.partition(END)
-    tables = "\n".join(table for name, table in _tables(found) if name in found)
+    tables = "\n".join(_tables(found))
     return f"{head}{BEGIN}\n\n{tables}\n{END}{tail}"
 
 
-def _tables(found: Mapping[str, Figures]) -> Iterator[tuple[str, str]]:
+def _tables(found: Mapping[str, Figures]) -> Iterator[str]:
     for name, (title, heading, rows) in TABLES.items():
         if name in found:
-            lines = [f"| {' | '.join(map(str, row))} |" for row in (heading, ["---"] * len(heading))]
-            lines += [f"| {' | '.join(map(_shown, row))} |" for row in rows(found[name])]
             quick = " (quick: small sizes)" if found[name]["quick"] else ""
-            yield name, f"**`{name}`**{quick}: {title}\n\n" + "\n".join(lines) + "\n"
+            yield f"**`{name}`**{quick}: {title}\n\n{_table(heading, rows(found[name]))}"
+    if {"flood", "deliver"} <= found.keys():
+        heading = (
+            "",
+            "open cases",
+            "database",
+            "an ordinary morning",
+            "its sends",
+            "all due at once",
+            "its sends",
+        )
+        carried = _table(heading, _carried(found["flood"], found["deliver"]))
+        yield f"**beyond one machine**, computed from `flood` and `deliver` above\n\n{carried}"
+
+
+def _table(heading: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "".join(f"| {' | '.join(map(_shown, line))} |\n" for line in lines)
+
+
+PLACES = (
+    ("one county", 3_600),
+    ("a province: 60 cities", 600_000),
+    ("the country: 2,800 counties", 10_000_000),
+)
+ORDINARY = 0.02
+"""The share of the open cases of which anything is said on an ordinary morning."""
+
+
+def _carried(flood: Figures, deliver: Figures) -> Rows:
+    """Say how long one database with one scanner, and two worker processes, take for a morning."""
+    for place, cases in PLACES:
+        for kind in DATABASES:
+            if kind not in flood or kind not in deliver:
+                continue
+            planned = flood[kind]["subjects_a_second"]
+            sent = deliver[kind]["duban"]["whole"] * flood["subjects"] / flood[kind]["notices"]
+            spans = [_span(cases * share / rate) for share in (ORDINARY, 1) for rate in (planned, sent)]
+            yield place, cases, NAMES[kind], *spans
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0.1):.1f} s"
 
 
 def _shown(value: object) -> str:
