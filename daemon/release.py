@@ -197,7 +197,6 @@ class _Office:
         self.signed = notices.signed(connection, self.known.facts) if rule_set.asks_signatures else set()
         self._directories: dict[date, Directory] = {}
         self.muted = mutes.persons_muted(connection, now)
-        self._resolved: dict[tuple[int, Addressee, int | None], tuple[Recipient, ...]] = {}
         self._about = about
 
     @cached_property
@@ -266,11 +265,8 @@ class _Office:
     def resolve(self, decision: Decision, line: Addressee) -> tuple[Recipient, ...]:
         if decision.subject not in self.known.facts:
             return ()
-        key = (decision.campaign, line, self.known.unit_of(decision.subject))
-        if key not in self._resolved:
-            units = self.units if names_every_unit(line) else ()
-            self._resolved[key] = self.directory(decision.campaign).resolve(line, key[2], units)
-        return self._resolved[key]
+        unit, units = self.known.unit_of(decision.subject), self.units if names_every_unit(line) else ()
+        return self.directory(decision.campaign).resolve(line, unit, units)
 
     def _judge(
         self,

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from daemon import clock
 from daemon.config.compiled import RuleSet
 from daemon.domain.ladder import Subject
-from daemon.domain.plan import Outcome, Plan, Settlement, plan
+from daemon.domain.plan import Outcome, Plan, plan
 from daemon.domain.windows import release_slot
 from daemon.errors import StaleRulesError
 from daemon.store import agenda, batches, decisions, facts, rules
@@ -94,9 +94,10 @@ def look(engine: Engine, rule_set: RuleSet, rows: Sequence[AgendaRow], now: date
         note = batches.note(connection, [row.key for row in rows], clock.wall(), deaths)
     try:
         planned = plan_rows(engine, rule_set, rows, now)
+        new = _decided(rule_set, planned, now)
         try:
             with writing(engine) as connection:
-                _store(connection, rule_set, planned, now)
+                _store(connection, rule_set, planned, new, now)
                 batches.forget(connection, note)
             return len(rows)
         except (_ChangedError, IntegrityError, DataError):
@@ -156,13 +157,18 @@ class _ChangedError(Exception):
     """A row was not as it had been read."""
 
 
-def _store(connection: Connection, rule_set: RuleSet, planned: Sequence[Planned], now: datetime) -> None:
+def _store(
+    connection: Connection,
+    rule_set: RuleSet,
+    planned: Sequence[Planned],
+    new: Sequence[NewDecision],
+    now: datetime,
+) -> None:
     advanced = agenda.advance(connection, [(p.row, p.plan.next_at) for p in planned])
     if advanced != len(planned):
         raise _ChangedError
     if rules.active_hash(connection) != rule_set.hash:
         raise StaleRulesError
-    new = [_decision(rule_set, p, s, now) for p in planned for s in p.plan.settlements]
     decisions.put(connection, new, rule_set.hash, now)
 
 
@@ -171,7 +177,7 @@ def _store_one_by_one(engine: Engine, rule_set: RuleSet, planned: Sequence[Plann
     for one in planned:
         try:
             with writing(engine) as connection:
-                _store(connection, rule_set, [one], now)
+                _store(connection, rule_set, [one], _decided(rule_set, [one], now), now)
         except _ChangedError:
             log.info("row changed while it was planned", extra={"row": one.row.key})
         except (IntegrityError, DataError) as fault:
@@ -179,19 +185,24 @@ def _store_one_by_one(engine: Engine, rule_set: RuleSet, planned: Sequence[Plann
             _put_aside(engine, [(one.row, f"{type(fault).__name__}: {fault.orig}")])
 
 
-def _decision(rule_set: RuleSet, planned: Planned, settlement: Settlement, now: datetime) -> NewDecision:
-    release_at = None
-    if settlement.outcome is Outcome.SAID:
-        ladder = rule_set.ladders[planned.row.ladder]
-        rung = ladder.rung(settlement.rung)
-        assert rung is not None
-        bundle = rule_set.bundles.get(rung.bundle)
-        release_at = release_slot(
-            bundle,
-            settlement.instant,
-            now,
-            rule_set.window,
-            rule_set.calendar,
-            settlement.instant.tzinfo or UTC,
-        )
-    return NewDecision(planned.row, settlement, release_at, planned.campaign)
+def _decided(rule_set: RuleSet, planned: Sequence[Planned], now: datetime) -> list[NewDecision]:
+    """Return what is to be stored of plans; many are released at one slot, which is looked up once."""
+    slots: dict[tuple[str, datetime], datetime] = {}
+    made: list[NewDecision] = []
+    for one in planned:
+        for settlement in one.plan.settlements:
+            release_at = None
+            if settlement.outcome is Outcome.SAID:
+                rung = rule_set.ladders[one.row.ladder].rung(settlement.rung)
+                assert rung is not None
+                key = (rung.bundle, settlement.instant)
+                if key not in slots:
+                    slots[key] = _slot(rule_set, *key, now)
+                release_at = slots[key]
+            made.append(NewDecision(one.row, settlement, release_at, one.campaign))
+    return made
+
+
+def _slot(rule_set: RuleSet, bundle: str, instant: datetime, now: datetime) -> datetime:
+    zone = instant.tzinfo or UTC
+    return release_slot(rule_set.bundles.get(bundle), instant, now, rule_set.window, rule_set.calendar, zone)

@@ -87,6 +87,7 @@ class Directory:
             self._seats.setdefault((post.role, post.unit), []).append(post)
             if post.unit is not None and post.role is not Role.UNIT_CITY_LEADER:
                 self._units_of.setdefault(post.person, set()).add(post.unit)
+        self._resolved: dict[tuple[Addressee, int | None], tuple[Recipient, ...]] = {}
         self._stand_ins = {a.person: a.stand_in for a in acting if a.since <= on <= a.until}
 
     def resolve(self, line: Addressee, unit: int | None, units: Iterable[int] = ()) -> tuple[Recipient, ...]:
@@ -94,6 +95,13 @@ class Directory:
 
         ``unit`` is the unit concerned, ``units`` those of the campaign. Empty where nobody holds any seat.
         """
+        if names_every_unit(line):
+            return self._reached(line, unit, units)
+        if (line, unit) not in self._resolved:
+            self._resolved[line, unit] = self._reached(line, unit, ())
+        return self._resolved[line, unit]
+
+    def _reached(self, line: Addressee, unit: int | None, units: Iterable[int]) -> tuple[Recipient, ...]:
         for role in line:
             if found := self._holders(role, unit, units):
                 return tuple(dict.fromkeys(map(self._stand_in, found)))

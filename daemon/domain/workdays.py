@@ -74,6 +74,10 @@ class WorkdayCalendar:
     sources: Mapping[date, str] = field(default_factory=dict, compare=False)
     _workdays: array[int] = field(init=False, repr=False, compare=False)
     _before: array[int] = field(init=False, repr=False, compare=False)
+    _applied: dict[tuple[Offset, date], date] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What was asked before: rules have few offsets, and cases share their days."""
 
     def __post_init__(self) -> None:
         workdays, before = array("l"), array("l")
@@ -161,6 +165,12 @@ class WorkdayCalendar:
 
         A month keeps the day, or takes the month's last.
         """
+        found = self._applied.get((offset, anchor))
+        if found is None:
+            found = self._applied[offset, anchor] = self._from(offset, anchor)
+        return found
+
+    def _from(self, offset: Offset, anchor: date) -> date:
         match offset.span:
             case Span.WORKDAYS:
                 return self.shift(anchor, offset.count)

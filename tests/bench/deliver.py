@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,27 +154,26 @@ def _duban(kind: str, place: Scene, name: str, count: int, setting: Setting) -> 
         broker.flush_all()
         hint_due(engine, Hints(broker), NOW)
         argv = [sys.executable, "-m", "daemon.cli", "work"]
-        rate = _drained(place, [argv] * PROCESSES, {"DUBAN_DATABASE_URL": url}, count)
-        _all_recorded(engine, count)
+        rate = _drained(
+            place, [argv] * PROCESSES, {"DUBAN_DATABASE_URL": url}, count, lambda: _recorded(engine, count)
+        )
         engine.dispose()
     setting.progress(f"deliver: {kind}, {name}, duban: {rate:.0f} a second")
     return rate
 
 
-def _all_recorded(engine: Engine, count: int) -> None:
-    def recorded() -> bool:
-        with reading(engine) as connection:
-            counts = [
-                connection.execute(select(func.count()).select_from(table).where(sent)).scalar()
-                for table, sent in (
-                    (deliveries, deliveries.c.state == "sent"),
-                    (attempts, attempts.c.outcome == "sent"),
-                    (notices, notices.c.state == "sent"),
-                )
-            ]
-        return counts == [count] * 3
-
-    assert eventually(recorded, 10.0), "not all that arrived was recorded"
+def _recorded(engine: Engine, count: int) -> bool:
+    """Whether all our records say that all was sent."""
+    with reading(engine) as connection:
+        counts = [
+            connection.execute(select(func.count()).select_from(table).where(sent)).scalar()
+            for table, sent in (
+                (deliveries, deliveries.c.state == "sent"),
+                (attempts, attempts.c.outcome == "sent"),
+                (notices, notices.c.state == "sent"),
+            )
+        ]
+    return counts == [count] * 3
 
 
 def _bare(place: Scene, name: str, count: int, setting: Setting) -> float:
@@ -182,7 +181,7 @@ def _bare(place: Scene, name: str, count: int, setting: Setting) -> float:
         *(sys.executable, "-m", "dramatiq", "tests.bench.rivals.with_dramatiq"),
         *("-p", str(PROCESSES), "-t", str(THREADS), "--skip-logging"),
     ]
-    rate = _rate(place, "dramatiq", name, [argv], {}, count)
+    rate = _rate(place, "dramatiq", name, [argv], {}, count, lambda: True)
     setting.progress(f"deliver: {name}, bare dramatiq: {rate:.0f} a second")
     return rate
 
@@ -206,14 +205,13 @@ def _rival(kind: str, place: Scene, who: str, name: str, count: int, setting: Se
         call.fill(engine, name, json.loads(place.env["DUBAN_BENCH_CONTENT"])[name], count)
         more = {"DUBAN_DATABASE_URL": url}
         argv = [[sys.executable, *WORKERS[who], *_named(who, number)] for number in range(PROCESSES)]
-        rate = _rate(place, who, name, argv, more, count)
 
         def recorded() -> bool:
             with reading(engine) as connection:
                 sent = select(func.count()).where(call.outbox.c.state == "sent")
                 return connection.execute(sent).scalar() == count
 
-        assert eventually(recorded, 10.0), f"{who} did not record all"
+        rate = _rate(place, who, name, argv, more, count, recorded)
         engine.dispose()
     setting.progress(f"deliver: {kind}, {name}, {who}: {rate:.0f} a second")
     return rate
@@ -224,7 +222,13 @@ def _named(who: str, number: int) -> list[str]:
 
 
 def _rate(
-    place: Scene, who: str, name: str, argv: Sequence[Sequence[str]], more: Mapping[str, str], count: int
+    place: Scene,
+    who: str,
+    name: str,
+    argv: Sequence[Sequence[str]],
+    more: Mapping[str, str],
+    count: int,
+    recorded: Callable[[], bool],
 ) -> float:
     """Enqueue with a contender's own means, in a process of its own, and let its workers drain the queue."""
     connect(place.env["DUBAN_REDIS_URL"]).client.flushall()
@@ -232,11 +236,17 @@ def _rate(
     subprocess.run(
         [sys.executable, "-c", enqueue], check=True, cwd=ROOT, env=environment({**place.env, **more})
     )
-    return _drained(place, argv, more, count)
+    return _drained(place, argv, more, count, recorded)
 
 
-def _drained(place: Scene, argv: Sequence[Sequence[str]], more: Mapping[str, str], count: int) -> float:
-    """Start workers, wait until all has arrived, stop them; return the arrivals a second."""
+def _drained(
+    place: Scene,
+    argv: Sequence[Sequence[str]],
+    more: Mapping[str, str],
+    count: int,
+    recorded: Callable[[], bool],
+) -> float:
+    """Start workers, wait until all has arrived and is recorded, stop them; return the arrivals a second."""
     place.arrived()
     total, first, last = 0.0, 0.0, 0.0
     env = environment({**place.env, **more})
@@ -254,6 +264,7 @@ def _drained(place: Scene, argv: Sequence[Sequence[str]], more: Mapping[str, str
             if told["messages"]:
                 first, last = first or told["first"], told["last"]
                 total += told["messages"]
+        assert eventually(recorded, 60.0), "not all that arrived was recorded"
     assert total == count, f"{total:.0f} have arrived, not {count}"
     return (count - 1) / (last - first)
 

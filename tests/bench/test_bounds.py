@@ -1,0 +1,65 @@
+"""CI keeps the ratios from slipping: small sizes, and bounds that only a real loss breaks."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.program import ROOT, environment
+from tests.bench.page import BEGIN, END, PAGE, written
+
+pytestmark = pytest.mark.xdist_group("bench")
+
+
+@cache
+def figures(name: str) -> dict[str, Any]:
+    """Measure as a person does: one object on one line."""
+    argv = [sys.executable, "-m", "tests.bench", name, "--quick", "--json"]
+    done = subprocess.run(argv, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 1
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("tick", 2.0),  # ten times the cases on file
+        ("flood", 9.0),  # the goal at full size is 3
+        ("rates", 12.0),  # so few cases are counted in no time
+        ("start", 20.0),  # of a bare interpreter
+    ],
+)
+def test_it_costs_no_more_than(name: str, most: float) -> None:
+    assert figures(name)["ratio"] <= most, figures(name)
+
+
+def test_a_tick_is_measured_on_both_databases() -> None:
+    told = figures("tick")
+    assert {"sqlite", "postgresql"} <= told.keys()
+    assert told["ratio"] == max(told[kind]["ratio"] for kind in ("sqlite", "postgresql"))
+
+
+def test_an_unknown_bench_is_told_of() -> None:
+    argv = [sys.executable, "-m", "tests.bench", "tock"]
+    done = subprocess.run(argv, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "no bench tock; there are start, tick" in done.stderr
+
+
+def test_the_page_takes_its_tables_from_the_figures(tmp_path: Path) -> None:
+    page = written(PAGE.read_text(encoding="utf-8"), {"tick": figures("tick")})
+    head, _, rest = page.partition(BEGIN)
+    table, _, tail = rest.partition(END)
+    ratio = figures("tick")["postgresql"]["ratio"]
+    assert re.search(rf"\| PostgreSQL \|.*\| {re.escape(str(ratio))} \| ≤ 1.3 \|", table)
+    assert PAGE.read_text(encoding="utf-8").startswith(head)
+    assert PAGE.read_text(encoding="utf-8").endswith(tail)
