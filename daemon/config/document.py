@@ -170,7 +170,7 @@ class _Builder:
             return self._constructor.construct_object(node, deep=True)  # type: ignore[attr-defined]
         except (YAMLError, ValueError):
             place = self._place(node.start_mark)
-            hint = "没有这一天，或带了 YAML 的标签（!）"
+            hint = "没有这个日期，或带了 YAML 的标签（!）"
             self.unread[path] = Fault(self.place, *place, ".".join(path), "这个值读不出来", hint)
             return None
 
