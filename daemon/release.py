@@ -6,13 +6,15 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from daemon.config.compiled import RuleSet
+from daemon.domain.flood import HOUR, Coming
+from daemon.domain.flood import holds as flood_holds
 from daemon.domain.ladder import Act, ActPolicy, Addressee, Audience, Part, Role, Rung
 from daemon.domain.legs import Hours, open_leg
 from daemon.domain.people import Directory, Recipient
@@ -20,7 +22,7 @@ from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
 from daemon.domain.strength import Strength, strength
 from daemon.domain.workdays import local_day
 from daemon.errors import StaleRulesError
-from daemon.store import agenda, decisions, facts, morning, notices, people, rules, settings
+from daemon.store import agenda, decisions, facts, holds, morning, notices, people, rules, settings
 from daemon.store.decisions import Decision
 from daemon.store.engine import reading, writing
 from daemon.store.facts import Known
@@ -99,9 +101,33 @@ def _release_moment(engine: Engine, rule_set: RuleSet, moment: datetime, now: da
         candidates += office.waiting_candidates(connection, waiting, earlier, now)
         strongest, weaker = fold(candidates)
         notices.supersede(connection, weaker, now)
-        made = notices.put_notices(connection, office.bind(connection, strongest, moment), now)
+        bound = _gated(connection, rule_set, office.bind(connection, strongest, moment), now)
+        made = notices.put_notices(connection, bound, now)
+        _ask(connection, office, list(zip(made, bound, strict=True)))
         decisions.mark_released(connection, [d.id for d in due], now)
     return len(made)
+
+
+def _gated(
+    connection: Connection, rule_set: RuleSet, bound: Sequence[NewNotice], now: datetime
+) -> list[NewNotice]:
+    """Hold what the gate on floods does not let through; what waits for approval is looked at anyway."""
+    free = [notice for notice in bound if not notice.approval]
+    lately = holds.made_since(connection, now - HOUR) if free else 0
+    found = iter(flood_holds(rule_set.flood, lately, [Coming(n.bundle, n.to_group) for n in free]))
+    return [notice if notice.approval else replace(notice, hold=next(found)) for notice in bound]
+
+
+def _ask(connection: Connection, office: _Office, made: Sequence[tuple[int, NewNotice]]) -> None:
+    """Ask the office at once about what is held, at most once an hour; the morning note asks again."""
+    held = [(number, notice) for number, notice in made if notice.hold]
+    if not held or holds.asked_since(connection, office.now - HOUR):
+        return
+    campaign = held[0][1].campaign
+    persons = people.load(connection, (notice.person for _, notice in held[: morning.EXAMPLES]))
+    examples = [f"{number}号{persons[n.person].name}" for number, n in held[: morning.EXAMPLES]]
+    line = {"kind": morning.LineKind.HELD.value, "count": len(held), "examples": examples}
+    notices.put_notices(connection, office.tell(holds.ASK, campaign, office.now, [line]), office.now)
 
 
 def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[tuple[int, int]]]:
@@ -310,6 +336,7 @@ class _Office:
             strongest.recipient.role.audience,
             tuple(c.id for c in group),
             " or ".join(policy.approval) if policy.approval else None,
+            to_group=any(c.recipient.role.of_group for c in group),
         )
         held = not strongest.rung.bundle and min(c.decision.decided_at for c in group) < moment
         return notice if policy.approval else self.with_leg(notice, persons[notice.person], held=held)
@@ -327,6 +354,21 @@ class _Office:
             held=held,
         )
         return replace(notice, leg=opening.leg, channels=opening.times)
+
+    def tell(
+        self, kind: str, campaign: int, moment: datetime, lines: Sequence[Mapping[str, object]]
+    ) -> list[NewNotice]:
+        """Return a notice to each of the office's people that tells these lines; none if nobody is there."""
+        reached = {r.person for r in self.directory(campaign).resolve(OFFICE, None)}
+        persons = people.load(self.connection, reached)
+        legs, told = self.rule_set.acts[Act.NOTICE].legs, tuple(lines)
+        new = partial(
+            NewNotice, campaign=campaign, bundle=MORNING, moment=moment, legs=legs, act=None, lines=told
+        )
+        return [
+            self.with_leg(new(person=each, audience=Audience.OFFICE, kind=kind), persons[each])
+            for each in sorted(reached)
+        ]
 
 
 def _lines(rung: Rung | None) -> list[tuple[Part, int, Addressee]]:
@@ -394,21 +436,10 @@ def _write_note(connection: Connection, rule_set: RuleSet, note: UpcomingNote, n
     office = _Office(connection, rule_set, known, now)
     slot = _latest_slot(rule_set, note, known, now)
     lines = morning.lines(connection, note.since, slot)
-    reached = {r.person for r in office.directory(note.campaign).resolve(OFFICE, None)}
-    persons = people.load(connection, reached)
-    legs = rule_set.acts[Act.NOTICE].legs
-    new = [
-        office.with_leg(
-            NewNotice(person, note.campaign, MORNING, slot, legs, None, Audience.OFFICE, kind="note"),
-            persons[person],
-        )
-        for person in sorted(reached)
-    ]
-    numbers = notices.put_notices(connection, new, now)
-    told = {"lines": [{"kind": x.kind.value, "count": x.count, "examples": list(x.examples)} for x in lines]}
-    for number in numbers:
-        notices.close(connection, number, "ready", reason=told)
-    return len(numbers)
+    zone = known.campaigns[note.campaign].zone
+    lines += morning.readiness_lines(connection, rule_set.demands, local_day(slot, zone))
+    told = [{"kind": x.kind.value, "count": x.count, "examples": list(x.examples)} for x in lines]
+    return len(notices.put_notices(connection, office.tell("note", note.campaign, slot, told), now))
 
 
 def _latest_slot(rule_set: RuleSet, note: UpcomingNote, known: Known, now: datetime) -> datetime:

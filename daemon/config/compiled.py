@@ -28,8 +28,10 @@ from daemon.config.models import (
 from daemon.config.source import CHANNELS, Office, RuleSource, rule_files
 from daemon.config.wording import from_words, wording
 from daemon.domain.campaign import Campaign, FilingRule, Phase
+from daemon.domain.flood import FloodGate
 from daemon.domain.ladder import Act, ActPolicy, Ladder, Rung
 from daemon.domain.pace import Milestone
+from daemon.domain.readiness import Demands
 from daemon.domain.windows import Bundle, Window
 from daemon.domain.workdays import WorkdayCalendar
 from daemon.errors import Fault, FaultyInputError
@@ -73,11 +75,20 @@ class RuleSet:
     channels: Mapping[str, ChannelSettings]
     calendar: WorkdayCalendar
     templates: Mapping[str, str]
+    flood: FloodGate = field(default_factory=FloodGate)
 
     @cached_property
     def asks_signatures(self) -> bool:
         """Whether any rung is not said to who has signed."""
         return any(rung.unless for ladder in self.ladders.values() for rung in ladder.rungs)
+
+    @cached_property
+    def demands(self) -> Demands:
+        """What the rules want of the directory."""
+        channels = {name for policy in self.acts.values() for leg in policy.legs for name in leg}
+        filings = [rule for campaign in self.campaigns.values() for rule in campaign.filings.values()]
+        owed_by = {kind for rule in filings for kind in rule.owed_by}
+        return Demands(tuple(self.ladders.values()), channels, owed_by)
 
 
 def compile_rules(source: RuleSource, history: History = _NO_HISTORY) -> RuleSet:
@@ -100,6 +111,7 @@ def compile_rules(source: RuleSource, history: History = _NO_HISTORY) -> RuleSet
         channels={name: _settings(name, channel) for name, channel in every_channel.items()},
         calendar=source.days.calendar(),
         templates=source.templates,
+        flood=FloodGate(files.channels.flood.hour, tuple(files.channels.flood.group)),
     )
 
 

@@ -90,6 +90,11 @@ def channel_faults(document: Document, channels: ChannelsFile) -> Iterator[Fault
     for name, bundle in channels.bundles.items():
         if (bundle.every is None) != (bundle.on is None):
             yield document.fault(("bundles", name), "every 和 on 要一起写", "如 every: week, on: monday")
+    if "group" in channels.flood.model_fields_set:
+        for n, name in enumerate(channels.flood.group):
+            if name not in channels.bundles:
+                path = ("flood", "group", n)
+                yield document.fault(path, f"没有“{name}”这个批次", nearest(name, channels.bundles))
 
 
 def _window_faults(document: Document, path: tuple[str, ...], window: WindowFile) -> Iterator[Fault]:

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from daemon.config import references, repeats, words
 from daemon.config.words import WordError
+from daemon.domain.flood import USUAL
 from daemon.domain.ladder import Act, Addressee, Every, Role, SubjectKind
 from daemon.domain.workdays import Offset
 
@@ -321,12 +322,18 @@ AnyChannel = SmtpFile | TencentFile | WecomFile | SpoolFile | ManualFile
 ChannelWord = Annotated[AnyChannel, Field(discriminator="provider")]
 
 
+class FloodFile(Shape):
+    hour: Annotated[int, Field(ge=1)] = USUAL
+    group: list[Id] = ["brief"]
+
+
 class ChannelsFile(Shape):
     """channels.yaml：渠道、发送时段、批次。"""
 
     channels: Annotated[dict[Id, ChannelWord], Field(min_length=1)]
     window: WindowFile
     bundles: dict[Id, BundleFile] = {}
+    flood: FloodFile = FloodFile()
     budgets: dict[str, dict[Literal["day", "week", "month"], Annotated[int, Field(ge=1)]]] = {}
 
 

@@ -330,6 +330,8 @@ class ReasonCode(StrEnum):
     SIGNED = "signed"
     OUTRANKED = "outranked"
     COPY_OF_NOTHING = "copy_of_nothing"
+    REHEARSED = "rehearsed"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
