@@ -28,6 +28,11 @@ from daemon.store.listing import ItemLine, Try
 from daemon.store.notices import Notice
 from daemon.store.people import Person
 
+HELD = {
+    "flood": "一小时内的通知超过上限（channels.yaml 的 flood.hour），已扣下，等办公室放行或作废",
+    "group": "报领导小组的通知没有随专报批次发出（channels.yaml 的 flood.group），已扣下，等办公室放行或作废",
+}
+
 
 @dataclass(frozen=True)
 class NoticeSheet:
@@ -180,7 +185,8 @@ class NoticeSheet:
         for channel, said in last.items():
             yield CHANNELS.get(channel, channel), mask_phones(said)
         if not last and self.draft:
-            yield "待审签的文稿", mask_phones(self.draft)
+            title = "待审签的文稿" if self.notice.state == "waiting" else "放行后发出的内容"
+            yield title, mask_phones(self.draft)
 
     def text(self) -> str:
         """Return the fullest of what a person read."""
@@ -206,6 +212,8 @@ class NoticeSheet:
         self._print_items()
         if ways := list(self.ways()):
             answer("", "发送经过", *(f"  {way}" for way in ways))
+        if notice.state == "held":
+            answer("", HELD[str((notice.reason or {}).get("code"))])
         for title, text in self.texts():
             answer("", f"内容（{title}）", *(f"  {line}" for line in text.splitlines()))
 
@@ -235,8 +243,8 @@ class NoticeSheet:
             answer("渠道", *(f"   {way}" for way in ways))
 
     def note_lines(self) -> list[str]:
-        """Say what the office's morning note told, which no rung speaks for."""
-        if self.notice.kind != "note":
+        """Say what the office's morning note, or a question to it, told: no rung speaks for that."""
+        if not self.notice.tells_lines:
             return []
         lines = (self.notice.reason or {}).get("lines", ())
         return [f"{NOTE_LINES.get(line['kind'], line['kind'])} {line['count']} 项" for line in lines]

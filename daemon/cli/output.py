@@ -119,6 +119,14 @@ def confirm(question: str, *, yes: bool) -> None:
         raise RefusedError("已取消，什么都没有改")
 
 
+def agreed(question: str) -> bool:
+    """Ask something that may be declined; where there is no terminal, it is."""
+    if not sys.stdin.isatty():
+        return False
+    print(f"{question}？[y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes", "是")
+
+
 @contextmanager
 def working(words: str) -> Iterator[None]:
     """Show that something takes its time, where somebody looks on."""

@@ -53,12 +53,13 @@ def reload(
     config: Config = None, by: By = None, note: Note = "", yes: Yes = False, as_json: Json = False
 ) -> None:
     """检查并启用改过的规则；有一处错误就什么都不改。"""
-    from daemon.activate import ActiveRules, activate
+    from daemon.activate import ActiveRules, activate, refuse_silent_group
     from daemon.cli.preview import preview
     from daemon.loop import plan_due
 
     with Context.open(config) as context:
         source = context.source()
+        refuse_silent_group(context.engine, source, context.now)
         expected = preview(context.engine, source, context.now)
         if expected is not None and not expected.same:
             confirm(_question(expected), yes=yes)

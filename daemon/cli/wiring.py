@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from daemon import clock
-from daemon.activate import ActiveRules, activate
+from daemon.activate import ActiveRules, activate, refuse_silent_group
 from daemon.channels import Channel
 from daemon.channels.build import build_channels
 from daemon.config.compiled import ChannelSettings, RuleSet, resolve_channel
@@ -262,6 +262,7 @@ def put_in_force(engine: Engine, source: RuleSource, by: str) -> None:
 
     What is due by the old ones is planned before, so that an edit during downtime loses nothing.
     """
+    refuse_silent_group(engine, source, clock.now())
     plan_due(engine, ActiveRules(engine), clock.now())
     done = activate(engine, source, clock.now(), by=by)
     log.info(

@@ -251,6 +251,7 @@ def _same_person(roster: Roster, ladders: Sequence[Ladder], on: date) -> Iterato
     """Yield who holds two seats of one unit, or would be told as the escalation of himself."""
     directory = roster.directory(on)
     climbs = {pair for ladder in ladders for pair in _climbs(ladder)}
+    climbs = {pair for pair in climbs if pair < pair[::-1] or pair[::-1] not in climbs}  # either way, once
     pairs = {*combinations(reversed(_IN_UNIT), 2), *climbs}
     for unit in (*roster.standing(on), None):
         for lower, higher in sorted(pairs):

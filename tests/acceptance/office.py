@@ -182,7 +182,7 @@ def opened(database: str = "", via: Callable[[str], str] = str) -> Iterator[Offi
         env |= stack.enter_context(_stand_ins(folder, {n: env[n] for n in ("DUBAN_CONFIG", "DUBAN_CLOCK")}))
         env["DUBAN_SANDBOX_HTTP"] = via(env["DUBAN_SANDBOX_HTTP"])
         office = Office(folder, env, supervisor)
-        for args in (("migrate",), ("import", DIRECTORY, "--yes")):
+        for args in (("migrate",), ("import", DIRECTORY, "--yes"), ("go-live", "--yes")):
             answer = office.duban(*args)
             assert answer.code == 0, answer.err
         stack.callback(office.stop)
