@@ -212,8 +212,8 @@ class NoticeSheet:
         self._print_items()
         if ways := list(self.ways()):
             answer("", "发送经过", *(f"  {way}" for way in ways))
-        if notice.state == "held":
-            answer("", HELD[str((notice.reason or {}).get("code"))])
+        for sentence in self._hold():
+            answer("", sentence)
         for title, text in self.texts():
             answer("", f"内容（{title}）", *(f"  {line}" for line in text.splitlines()))
 
@@ -234,13 +234,18 @@ class NoticeSheet:
     def print_why(self) -> None:
         notice = self.notice
         answer(f"第 {notice.id} 号通知，{self.person()}，{NOTICE_STATES.get(notice.state, notice.state)}")
-        for sentence in self.note_lines():
+        for sentence in (*self.note_lines(), *self._hold()):
             answer(f"  {sentence}")
         for number, line in enumerate(self.items, start=1):
             first, *rest = self.reasons(line)
             answer(f"{number}. {first}", *(f"   {sentence}" for sentence in rest))
         if ways := list(self.ways()):
             answer("渠道", *(f"   {way}" for way in ways))
+
+    def _hold(self) -> Iterator[str]:
+        """Say why the gate on floods holds it."""
+        if self.notice.state == "held":
+            yield HELD[str((self.notice.reason or {}).get("code"))]
 
     def note_lines(self) -> list[str]:
         """Say what the office's morning note, or a question to it, told: no rung speaks for that."""

@@ -64,6 +64,7 @@ def test_what_waits_is_counted(busy_office: Office) -> None:
         "undelivered": 0,
         "unaddressed": 0,
         "approvals": 0,
+        "held": 0,
         "manual": 2,
         "failed": 0,
         "set_aside": 0,
