@@ -13,7 +13,7 @@ The identity is
 
 Its limits: it does not see contents that are written over in place (``cp`` onto the same file, ``pg_restore
 --clean`` into the same database), nor a clone of a whole machine or cluster, which shares everything. Who
-restores so calls ``rehearse`` (``duban restore`` does), and the clock's gate (loop.check_clock) stops what is
+restores so is to call ``rehearse``, and the clock's gate (loop.check_clock) stops what is
 more than three days old. On the other hand a server that was moved on purpose wakes in rehearsal too: it goes
 live again, and nothing that was owed meanwhile is lost (daemon/golive.py).
 """

@@ -72,6 +72,7 @@ window: {days: workdays, from: "08:30", to: "17:30"}
 bundles:
   morning: {days: workdays, at: "09:10"}
   brief:   {every: week, on: monday, at: "09:30"}
+flood: {group: [brief, morning]}
 """
 """As shipped, but for the providers: what leaves is kept on a wire of our own."""
 

@@ -7,7 +7,8 @@ import pytest
 from daemon import acts
 from tests.integration.office import DUE, TOWN, ZONE, Office
 
-LOW = ("channels.yaml", "bundles:", "flood: {hour: 2}\nbundles:")
+LOW = ("channels.yaml", "flood: {group: [brief, morning]}", "flood: {hour: 2}")
+BRIEF_ONLY = ("channels.yaml", "flood: {group: [brief, morning]}", "flood: {group: [brief]}")
 ALARM = """
   case-due:
     about: case
@@ -96,7 +97,7 @@ def test_the_hour_begins_anew_for_what_a_person_let_go(flooded: Office) -> None:
 
 
 def test_the_group_is_told_in_its_brief_and_else_only_when_the_office_says_so(office: Office) -> None:
-    office.obey(ALARM)
+    office.obey(ALARM, BRIEF_ONLY)
     office.case("A-1", due="2018-09-05")
     office.run("2018-09-03 12:00")
     assert office.news() == ["冯值班 wecom: note", "冯值班 wecom: note", "吴组长 email: A-1 brief"]
