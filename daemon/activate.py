@@ -10,11 +10,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
+from daemon.config import document
 from daemon.config.compiled import RuleSet, compile_rules
 from daemon.config.history import History, Renamed, dump_history, parse_history, rung_history
-from daemon.config.source import RuleSource
-from daemon.errors import NotFoundError
-from daemon.store import agenda, cases, mutes, rules, settings, subjects
+from daemon.config.source import LADDERS, RuleSource
+from daemon.domain.readiness import Finding
+from daemon.domain.why import ROLE_TITLES
+from daemon.domain.workdays import local_day
+from daemon.errors import Fault, FaultyInputError, NotFoundError
+from daemon.store import agenda, cases, mutes, roster, rules, settings, subjects
 from daemon.store.engine import reading, writing
 from daemon.store.rules import Activation
 
@@ -96,6 +100,39 @@ def change_of(
     return Change(old_rules, new_rules, history, _changed(old_rules, new_rules))
 
 
+def refuse_silent_group(engine: Engine, source: RuleSource, now: datetime) -> None:
+    """Refuse rules that are not in force yet and would report to a leading group of which nobody is there.
+
+    Those in force stay in force whatever becomes of the posts: a service that starts again must not stop for
+    it. Before any directory is there, nothing is refused. Raise ``FaultyInputError`` with the rungs' places.
+    """
+    with reading(engine) as connection:
+        if rules.active_hash(connection) == source.hash:
+            return
+        faults = silent_group_faults(connection, source, now)
+    if faults:
+        raise FaultyInputError(faults)
+
+
+def silent_group_faults(connection: Connection, source: RuleSource, now: datetime) -> list[Fault]:
+    """Return the rungs to the leading group that reach nobody today, where they stand."""
+    rule_set = compile_rules(source)
+    today = local_day(now, next(iter(rule_set.campaigns.values())).zone)
+    findings = roster.silent_group(connection, rule_set.ladders.values(), today)
+    written, _ = document.read(LADDERS, source.files[LADDERS])
+    assert written is not None
+    return [
+        written.fault(("ladders", ladder, "rungs", rung, "to"), *_vacant(finding))
+        for finding in findings
+        for ladder, rung in (name.split(".") for name in finding.rungs)
+    ]
+
+
+def _vacant(finding: Finding) -> tuple[str, str]:
+    seats = "、".join(ROLE_TITLES[role] for role in finding.roles)
+    return f"{seats}今天无人在任，报领导小组的这一级无人可收", "请在名录里补上任职人员并导入，或改送其他岗位"
+
+
 def _changed(old: RuleSet, new: RuleSet) -> tuple[str, ...]:
     """Return the ladders that are to be looked at again: all, where the calendar or a campaign changed."""
     if old.calendar != new.calendar or old.campaigns != new.campaigns:
@@ -149,6 +186,14 @@ def _enter_cases(connection: Connection, rule_set: RuleSet, now: datetime) -> No
     """Put the cases on file on ladders that are new; the rungs know since when they speak."""
     mine = [ladder for ladder in rule_set.ladders.values() if ladder.about.value == "case"]
     cases.enter_missing(connection, mine, now)
+
+
+def source_in_force(connection: Connection) -> RuleSource:
+    """Return the rules in force as they were written."""
+    activation = rules.active(connection)
+    if activation is None:
+        raise NotFoundError("还没有启用规则：请先运行 duban run 或 duban reload")
+    return source_of(connection, activation.hash)
 
 
 def source_of(connection: Connection, hash_: str) -> RuleSource:

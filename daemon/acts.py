@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 
 from sqlalchemy import Connection, Engine, insert, select, update
@@ -17,9 +17,9 @@ from daemon.domain.standing import Move
 from daemon.domain.why import ROLE_TITLES
 from daemon.domain.workdays import local_day, midnight
 from daemon.errors import NotFoundError, RefusedError
-from daemon.store import agenda, cases, deliveries, facts, mutes, notices, people, subjects
+from daemon.store import agenda, cases, deliveries, facts, holds, mutes, notices, people, subjects
 from daemon.store.cases import Gate
-from daemon.store.engine import writing
+from daemon.store.engine import chunks, writing
 from daemon.store.facts import Matter
 from daemon.store.mutes import NewMute
 from daemon.store.notices import Document, Notice
@@ -219,8 +219,11 @@ def _let_leave(
             document_hash=document.hash,
         )
     )
-    if not changed.rowcount:
-        return
+    if changed.rowcount:
+        _open_first_leg(connection, rule_set, number, now)
+
+
+def _open_first_leg(connection: Connection, rule_set: RuleSet, number: int, now: datetime) -> None:
     notice = notices.load(connection, [number])[number]
     person = people.load(connection, [notice.person])[notice.person]
     zone = zone_of(connection, rule_set, notice.campaign)
@@ -230,6 +233,21 @@ def _let_leave(
     )
     notices.move_to_leg(connection, number, opening.leg)
     notices.open_legs(connection, [(number, opening.leg, opening.times)])
+
+
+def let_go(engine: Engine, rule_set: RuleSet, by: str, now: datetime, ids: Sequence[int] = ()) -> list[int]:
+    """Let go what the gate on floods holds, these or all, at the next open minute; return their ids."""
+    with writing(engine) as connection:
+        mine = [number for number in holds.held(connection, ids) if holds.let_go(connection, number, by, now)]
+        for number in mine:
+            _open_first_leg(connection, rule_set, number, now)
+    return mine
+
+
+def withdraw(engine: Engine, ids: Sequence[int], by: str, now: datetime) -> int:
+    """Drop notices that were held back: what they say is not said. Return how many."""
+    with writing(engine) as connection:
+        return sum(holds.withdraw(connection, chunk, by, now) for chunk in chunks(ids))
 
 
 def done(engine: Engine, notice_id: int, by: str, now: datetime) -> None:

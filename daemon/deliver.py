@@ -15,6 +15,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedEr
 
 from daemon import clock
 from daemon.channels import Channel, Message, Receipt
+from daemon.channels.marks import mark_rehearsal
 from daemon.config.compiled import RuleSet
 from daemon.domain.burden import is_exempt
 from daemon.domain.campaign import Campaign
@@ -25,9 +26,9 @@ from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
 from daemon.domain.why import ROLE_TITLES
 from daemon.domain.windows import departure
 from daemon.domain.workdays import local_day, midnight
-from daemon.errors import DeliveryError, DubanError, FaultyInputError, UnknownOutcomeError
+from daemon.errors import DeliveryError, DubanError, FaultyInputError, RefusedError, UnknownOutcomeError
 from daemon.render import Renderer
-from daemon.store import burden, contexts, decisions, deliveries, facts, mutes, notices, people
+from daemon.store import burden, contexts, decisions, deliveries, facts, mode, mutes, notices, people
 from daemon.store.burden import Burden
 from daemon.store.contexts import Line, Reference
 from daemon.store.deliveries import Claimed
@@ -57,11 +58,20 @@ class Letter:
     on: date
     """Whom it burdens, and on which office day."""
 
-    def message(self, timeout: float) -> Message:
+    def message(self, timeout: float, rehearsal: bool) -> Message:
         f = self.frozen
+        items = tuple(f["items"])
         return Message(
-            f["key"], f["address"], f["name"], f["content"], timeout, self.repeat, tuple(f["items"])
+            f["key"], f["address"], f["name"], f["content"], timeout, self.repeat, items, rehearsal
         )
+
+    def rehearsed(self) -> Letter:
+        """Return the letter with 【演练】 before every text of it, once."""
+        return replace(self, frozen={**self.frozen, "content": mark_rehearsal(self.frozen["content"])})
+
+
+class _OtherModeError(Exception):
+    """The database went live, or was paused, while its deliveries were being claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,40 +98,67 @@ class Outcome:
 class Deliverer:
     """Delivers notices over channels. Safe to call from several threads and processes.
 
-    ``channels`` gives, for a rule set, how to make each of its channels.
+    ``channels`` gives, for a rule set, how to make each of its channels; ``rehearsing`` the same while the
+    database is in rehearsal (by default the same ones), when every text is marked 【演练】.
     """
 
     engine: Engine
     rules: Callable[[], RuleSet]
     channels: ChannelFactories
     pause: Callable[[float], object] = field(default=threading.Event().wait)
+    rehearsing: ChannelFactories | None = None
     _own: threading.local = field(default_factory=threading.local)
     _renderers: dict[str, Renderer] = field(default_factory=dict)
 
     def deliver(self, channel: str, ids: Sequence[int], now: datetime) -> int:
         """Send those of ``ids`` that are ready, one after the other; return how many were handed over."""
         rule_set = self.rules()
-        letters = self.letters(channel, ids, rule_set, now)
+        with reading(self.engine) as connection:
+            state = mode.read(connection)
+        if state.paused:
+            return 0
+        letters = self.letters(channel, ids, rule_set, state, now)
         handed_over = 0
         outcome: Outcome | None = None
         with self.engine.connect() as connection:  # one for all: each send has a transaction of its own
             for letter in letters:
                 opened = self._record_and_open(connection, outcome, letter, rule_set, now)
-                outcome = self._send(letter, opened, rule_set) if opened else None
+                outcome = self._send(letter, opened, rule_set, state.rehearsal) if opened else None
                 handed_over += bool(outcome and outcome.kind == "sent")
             self._record_and_open(connection, outcome, None, rule_set, now)
-        if letters and (mine := self._made().get((rule_set.hash, channel))):
+        if letters and (mine := self._made().get((rule_set.hash, channel, state.rehearsal))):
             mine.close()
         return handed_over
 
-    def letters(self, channel: str, ids: Sequence[int], rule_set: RuleSet, now: datetime) -> list[Letter]:
+    def letters(
+        self, channel: str, ids: Sequence[int], rule_set: RuleSet, state: mode.State, now: datetime
+    ) -> list[Letter]:
         """Claim those of ``ids`` that are ready, look once more, and render what is still to be said."""
-        if self._closed(rule_set, channel, ids, now) or not self._can_open(channel, rule_set):
+        if self._closed(rule_set, channel, ids, now):
             return []
+        if not self._can_open(channel, rule_set, state.rehearsal):
+            return []
+        claimed = self._claim(channel, ids, rule_set, state, now)
+        return self._prepare(claimed, rule_set, now, state.rehearsal) if claimed else []
+
+    def _claim(
+        self, channel: str, ids: Sequence[int], rule_set: RuleSet, state: mode.State, now: datetime
+    ) -> list[Claimed]:
+        """Claim, and look once more whether we are live: after the claim, so that ``go-live`` sees it.
+
+        What is taken up in rehearsal is marked as such: it will not count as said.
+        """
         lease = clock.wall() + lease_of(rule_set, channel)
-        with writing(self.engine) as connection:
-            claimed = deliveries.claim(connection, channel, ids, now, lease)
-        return self._prepare(claimed, rule_set, now) if claimed else []
+        try:
+            with writing(self.engine) as connection:
+                claimed = deliveries.claim(connection, channel, ids, now, lease)
+                if claimed and mode.read(connection) != state:
+                    raise _OtherModeError
+                if claimed and state.rehearsal:
+                    notices.mark_rehearsed(connection, {one.notice for one in claimed})
+        except _OtherModeError:
+            return []
+        return claimed
 
     def _closed(self, rule_set: RuleSet, channel: str, ids: Sequence[int], now: datetime) -> bool:
         """Whether the channel's window is closed; what was due meanwhile leaves in its next first minutes.
@@ -140,39 +177,40 @@ class Deliverer:
             deliveries.postpone(connection, until, now)
         return True
 
-    def _channel(self, name: str, rule_set: RuleSet) -> Channel:
+    def _channel(self, name: str, rule_set: RuleSet, rehearsal: bool) -> Channel:
         """Return this thread's own channel: connections are not shared."""
-        mine, key = self._made(), (rule_set.hash, name)
+        mine, key = self._made(), (rule_set.hash, name, rehearsal)
         if key not in mine:
-            factories = self.channels(rule_set)
+            factories = (self.rehearsing if rehearsal and self.rehearsing else self.channels)(rule_set)
             if name not in factories:
                 raise DeliveryError("规则里已没有这个渠道", permanent=True)
             mine[key] = factories[name]()
         return mine[key]
 
-    def _can_open(self, name: str, rule_set: RuleSet) -> bool:
+    def _can_open(self, name: str, rule_set: RuleSet, rehearsal: bool) -> bool:
         """Whether a channel can be set up here; if a secret is missing, its messages wait where they are."""
         try:
-            self._channel(name, rule_set)
-        except FaultyInputError:
+            self._channel(name, rule_set, rehearsal)
+        except (FaultyInputError, RefusedError):
             log.exception("channel cannot be set up", extra={"channel": name})
             return False
         except DeliveryError:
             return True  # each of its messages goes on to the next leg
         return True
 
-    def _made(self) -> dict[tuple[str, str], Channel]:
-        found: dict[tuple[str, str], Channel] = self._own.__dict__.setdefault("channels", {})
+    def _made(self) -> dict[tuple[str, str, bool], Channel]:
+        found: dict[tuple[str, str, bool], Channel] = self._own.__dict__.setdefault("channels", {})
         return found
 
-    def _send(self, letter: Letter, opened: Opened, rule_set: RuleSet) -> Outcome:
+    def _send(self, letter: Letter, opened: Opened, rule_set: RuleSet, rehearsal: bool) -> Outcome:
         """Call the provider once, unless I slept since the try was opened: the lease may be another's."""
         name, number = letter.claimed.channel, opened.number
         timeout = call_seconds(rule_set, name)
         if clock.monotonic() - opened.at > timeout:
             return Outcome(letter, number, "failed", message="进程停顿过久，本次没有发出")
         try:
-            receipt: Receipt = self._channel(name, rule_set).send(letter.message(timeout))
+            channel = self._channel(name, rule_set, rehearsal)
+            receipt: Receipt = channel.send(letter.message(timeout, rehearsal))
         except UnknownOutcomeError as fault:
             return Outcome(letter, number, "unknown", message=str(fault))
         except DeliveryError as fault:
@@ -212,7 +250,9 @@ class Deliverer:
                 tries += 1
         return None
 
-    def _prepare(self, claimed: Sequence[Claimed], rule_set: RuleSet, now: datetime) -> list[Letter]:
+    def _prepare(
+        self, claimed: Sequence[Claimed], rule_set: RuleSet, now: datetime, rehearsal: bool
+    ) -> list[Letter]:
         """Look once more at what is claimed, store what fell out, and render the rest."""
         verdicts: list[Verdict] = []
         broken: list[tuple[Claimed, str]] = []
@@ -241,7 +281,7 @@ class Deliverer:
         letters: list[Letter] = []
         for verdict in verdicts:
             if letter := self._letter(verdict, look, renderer, rule_set, now):
-                letters.append(letter)
+                letters.append(letter.rehearsed() if rehearsal else letter)
         return letters
 
     def _renderer(self, rule_set: RuleSet) -> Renderer:
@@ -262,7 +302,7 @@ class Deliverer:
         repeat = claimed.unknowns > 0 or (claimed.notice, claimed.channel) in look.doubtful
         if claimed.frozen is not None:
             return Letter(claimed, claimed.frozen, repeat, verdict.leg, person, verdict.on)
-        if not verdict.lines and verdict.notice.kind != "note":
+        if not verdict.lines and not verdict.notice.tells_lines:
             return None
         try:
             content = _approved(verdict) or look.render(verdict, renderer)
@@ -392,7 +432,7 @@ class Verdict:
     @property
     def says_something(self) -> bool:
         """Whether there is anything to send: a line, the morning note, or bytes that are frozen."""
-        return bool(self.lines) or self.notice.kind == "note" or self.claimed.frozen is not None
+        return bool(self.lines) or self.notice.tells_lines or self.claimed.frozen is not None
 
     @property
     def changes(self) -> bool:
@@ -504,7 +544,7 @@ class _Look:
         lines = tuple(sorted(kept, key=self._order))
         on = local_day(self.now, zone_of(self.known.campaigns, notice.campaign))
         verdict = Verdict(claimed, notice, on, lines, tuple(dropped), tuple(heirs), tuple(vacant))
-        if claimed.frozen is None and (lines or notice.kind == "note"):
+        if claimed.frozen is None and (lines or notice.tells_lines):
             self.contexts[claimed.id] = contexts.build(notice, lines, self._reference())
         return verdict
 

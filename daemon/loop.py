@@ -15,7 +15,7 @@ from daemon.config.compiled import RuleSet
 from daemon.errors import NotFoundError, RefusedError, StaleRulesError
 from daemon.release import release, upcoming_note
 from daemon.scan import scan
-from daemon.store import agenda, decisions, deliveries, notices, settings
+from daemon.store import agenda, decisions, deliveries, mode, notices, settings
 from daemon.store.engine import reading, writing
 from daemon.sweep import sweep
 
@@ -66,7 +66,14 @@ def tick(
         made += fresh
         if not fresh:
             break
-    return Ticked(looked, made, sweep(engine, now), hint_due(engine, hint, now, term))
+    return Ticked(looked, made, sweep(engine, now), _hint(engine, hint, now, term))
+
+
+def _hint(engine: Engine, hint: Hint, now: datetime, term: timedelta) -> int:
+    """Hint at what is ready, unless delivery is paused: then nobody would take it up."""
+    with reading(engine) as connection:
+        paused = mode.read(connection).paused
+    return 0 if paused else hint_due(engine, hint, now, term)
 
 
 def plan_due(engine: Engine, rules: Callable[[], RuleSet], now: datetime) -> int:
@@ -88,7 +95,8 @@ def check_clock(engine: Engine, now: datetime) -> None:
             if now < last - timedelta(seconds=5) or now > last + LEAP:
                 raise RefusedError(
                     f"时钟从 {last:%Y-%m-%d %H:%M} 跳到 {now:%Y-%m-%d %H:%M}（UTC），已停止运行。"
-                    "请核对系统时间，确认无误后运行 duban run --accept-clock"
+                    "请核对系统时间，确认无误后用 duban run --accept-clock 重新启动"
+                    "（多机部署：duban scan --accept-clock）"
                 )
         settings.put(connection, LAST_TICK, now.isoformat())
 

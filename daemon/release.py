@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -16,6 +16,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from daemon.config.compiled import RuleSet
+from daemon.domain.flood import HOUR, Coming
+from daemon.domain.flood import holds as flood_holds
 from daemon.domain.ladder import Act, ActPolicy, Addressee, Audience, Part, Role, Rung
 from daemon.domain.legs import Hours, open_leg
 from daemon.domain.people import UP, Directory, Recipient, names_every_unit, tells_every_unit
@@ -23,11 +25,11 @@ from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
 from daemon.domain.strength import Strength, strength
 from daemon.domain.workdays import local_day
 from daemon.errors import StaleRulesError
-from daemon.store import agenda, decisions, facts, morning, mutes, notices, people, rules, settings
+from daemon.store import agenda, decisions, facts, holds, morning, mutes, notices, people, rules, settings
 from daemon.store.decisions import Decision
 from daemon.store.engine import chunks, reading, writing
 from daemon.store.facts import Known
-from daemon.store.morning import Waiting
+from daemon.store.morning import Line, LineKind, Waiting
 from daemon.store.notices import Gap, NewItem, NewNotice, StoredItem
 from daemon.store.people import Person
 
@@ -164,7 +166,33 @@ def _bind(engine: Engine, rule_set: RuleSet, items: Sequence[int], moment: datet
         office = _Office(connection, rule_set, of_them.values(), now)
         strongest, weaker = fold(office.candidates(waiting, of_them))
         notices.supersede(connection, weaker, now)
-        return len(notices.put_notices(connection, office.bind(connection, strongest, moment), now))
+        bound = _gated(connection, rule_set, office.bind(connection, strongest, moment), now)
+        made = notices.put_notices(connection, bound, now)
+        _ask(connection, office, list(zip(made, bound, strict=True)))
+        return len(made)
+
+
+def _gated(
+    connection: Connection, rule_set: RuleSet, bound: Sequence[NewNotice], now: datetime
+) -> list[NewNotice]:
+    """Hold what the gate on floods does not let through; what waits for approval is looked at anyway."""
+    free = [notice for notice in bound if not notice.approval]
+    lately = holds.made_since(connection, now - HOUR) if free else 0
+    found = iter(flood_holds(rule_set.flood, lately, [Coming(n.bundle, n.to_group) for n in free]))
+    return [notice if notice.approval else replace(notice, hold=next(found)) for notice in bound]
+
+
+def _ask(connection: Connection, office: _Office, made: Sequence[tuple[int, NewNotice]]) -> None:
+    """Ask the office at once about what is held, at most once an hour; the morning note asks again."""
+    held = [(number, notice) for number, notice in made if notice.hold]
+    if not held or holds.asked_since(connection, office.now - HOUR):
+        return
+    campaign = held[0][1].campaign
+    persons = people.load(connection, (notice.person for _, notice in held[: morning.EXAMPLES]))
+    examples = [f"{number}号{persons[n.person].name}" for number, n in held[: morning.EXAMPLES]]
+    line = Line(LineKind.HELD, len(held), office.now, tuple(examples))
+    told = {r.person: (Audience.OFFICE, [line]) for r in office.directory(campaign).resolve(OFFICE, None)}
+    notices.put_notices(connection, office.tell(holds.ASK, campaign, office.now, told), office.now)
 
 
 def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[tuple[int, int]]]:
@@ -376,6 +404,7 @@ class _Office:
             strongest.recipient.role.audience,
             tuple(c.id for c in group),
             " or ".join(policy.approval) if policy.approval else None,
+            to_group=any(c.recipient.role.of_group for c in group),
         )
         held = not strongest.rung.bundle and min(c.decision.decided_at for c in group) < moment
         return notice if policy.approval else self.with_leg(notice, persons[notice.person], held=held)
@@ -393,6 +422,21 @@ class _Office:
             held=held,
         )
         return replace(notice, leg=opening.leg, channels=opening.times)
+
+    def tell(
+        self, kind: str, campaign: int, moment: datetime, told: Mapping[int, tuple[Audience, Sequence[Line]]]
+    ) -> list[NewNotice]:
+        """Return a notice of lines to each person."""
+        persons = people.load(self.connection, told)
+        legs = self.rule_set.acts[Act.NOTICE].legs
+        new = partial(NewNotice, campaign=campaign, bundle=MORNING, moment=moment, legs=legs, act=None)
+        return [
+            self.with_leg(
+                new(person=person, audience=audience, kind=kind, lines=tuple(line.json for line in lines)),
+                persons[person],
+            )
+            for person, (audience, lines) in sorted(told.items())
+        ]
 
 
 def _lines(rung: Rung | None) -> list[tuple[Part, int, Addressee]]:
@@ -460,19 +504,15 @@ def _write_note(connection: Connection, rule_set: RuleSet, note: UpcomingNote, n
     slot = _latest_slot(rule_set, note, office.known, now)
     directory, zone = office.directory(note.campaign), office.known.campaigns[note.campaign].zone
     everything = morning.lines(connection, note.since, slot)
+    everything += morning.readiness_lines(connection, rule_set.demands, local_day(slot, zone))
     told = {r.person: (Audience.OFFICE, everything) for r in directory.resolve(OFFICE, None)}
     waiting = [
         (each, _mornings(rule_set, each.since, slot, zone)) for each in morning.waiting(connection, slot)
     ]
     for person, (audience, documents) in _approvers(waiting, directory).items():
         told.setdefault(person, (audience, [morning.waiting_line(documents)]))
-    persons = people.load(connection, told)
-    legs = rule_set.acts[Act.NOTICE].legs
-    for person, (audience, lines) in sorted(told.items()):
-        new = NewNotice(person, note.campaign, MORNING, slot, legs, None, audience, kind="note")
-        (number,) = notices.put_notices(connection, [office.with_leg(new, persons[person])], now)
-        notices.close(connection, number, "ready", reason={"lines": [line.json for line in lines]})
-    return len(told)
+    new = office.tell("note", note.campaign, slot, told)
+    return len(notices.put_notices(connection, new, now))
 
 
 def _approvers(

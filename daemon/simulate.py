@@ -24,7 +24,7 @@ from daemon.intake import Dated, History, check_sheets, import_sheets
 from daemon.loop import busy, next_instant, tick
 from daemon.scan import scan_subject
 from daemon.sheets import CaseRow, Sheet
-from daemon.store import agenda, notices, report
+from daemon.store import agenda, mode, notices, report
 from daemon.store.engine import open_engine, reading, writing
 from daemon.store.tables import metadata
 
@@ -94,7 +94,7 @@ class World:
 
     def _work(self, now: datetime) -> None:
         self.tick_and_settle(now)
-        while self.approve and approve_all(self.engine, self.rules(), now):
+        while self.approve and let_all_leave(self.engine, self.rules(), now):
             self.tick_and_settle(now)
 
     def _next(self, now: datetime, scripts: Sequence[Script]) -> datetime | None:
@@ -108,6 +108,12 @@ class World:
         following = min((m for m in moments if m is not None), default=None)
         # What is due and could not be done is tried again a second later: the clock never stands still.
         return max(following, now + timedelta(seconds=1)) if following else None
+
+
+def let_all_leave(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
+    """Approve what waits, and let go what the gate on floods holds; return how many."""
+    let_go = acts.let_go(engine, rule_set, APPROVER, now)
+    return len(let_go) + approve_all(engine, rule_set, now)
 
 
 def approve_all(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
@@ -147,6 +153,8 @@ def throw_away(source: Engine | None) -> Iterator[Engine]:
     with TemporaryDirectory(prefix="duban-simulate-") as folder:
         engine = open_engine(f"sqlite:///{Path(folder) / 'simulate.db'}", durable=False)
         metadata.create_all(engine)
+        with writing(engine) as connection:
+            mode.go_live(connection, clock.now())  # it says what a live run would say
         if source is not None:
             with reading(source) as old, writing(engine) as new:
                 for name in COPIED:

@@ -25,7 +25,8 @@ class Message:
 
     ``key`` (at most 32 ASCII letters and digits) is the idempotency key: the same for every try of the same
     bytes. ``repeat`` marks a try that may be a second one, after an unknown outcome. ``timeout`` is the total
-    of the whole call, in seconds. ``items`` are the ids of what it says.
+    of the whole call, in seconds. ``items`` are the ids of what it says. ``rehearsal``: nobody is meant; what
+    it says is marked 【演练】.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Message:
     timeout: float = 10.0
     repeat: bool = False
     items: tuple[int, ...] = ()
+    rehearsal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

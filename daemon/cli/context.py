@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 ENV_CONFIG = "DUBAN_CONFIG"
 PLACES = (Path("config"), Path("/etc/duban"))
-MODE = "正式"
-"""Rehearsal is a column that is not there yet."""
+REHEARSAL, LIVE, PAUSED, UNKNOWN = "演练", "正式", "已暂停发送", "方式不明"
 
 
 def find_config(config: Path | None = None, environ: Mapping[str, str] | None = None) -> Path:
@@ -69,7 +68,7 @@ class Context:
 
         directory = find_config(config)
         context = cls(directory, load_deployment(directory), migrated=migrated)
-        say(f"配置 {directory} · 数据库 {context.database} · {MODE}")
+        say(f"配置 {directory} · 数据库 {context.database} · {context.mode}")
         if migrated:
             context.check_version()
         return context
@@ -111,6 +110,24 @@ class Context:
 
         assert self._url
         return open_engine(self.deployment.database)
+
+    @property
+    def mode(self) -> str:
+        """Say whether messages go to people; a database that is not there yet begins in rehearsal."""
+        from sqlalchemy.exc import DBAPIError
+
+        from daemon.store import mode
+        from daemon.store.engine import reading
+
+        if not self._exists():
+            return REHEARSAL
+        try:
+            with reading(self.engine) as connection:
+                state = mode.read(connection)
+        except DBAPIError:
+            return UNKNOWN
+        words = REHEARSAL if state.rehearsal else LIVE
+        return f"{words}（{PAUSED}）" if state.paused else words
 
     def check_version(self) -> None:
         """Refuse a database that ``duban migrate`` has not made, or whose tables are of another version."""

@@ -8,8 +8,8 @@ import typer
 
 from daemon.cli.commands import App
 from daemon.cli.context import Context, login
-from daemon.cli.options import By, Config, Json, Number
-from daemon.cli.output import answer, emit, local, say, table
+from daemon.cli.options import By, Config, Json, Number, Yes
+from daemon.cli.output import answer, confirm, emit, local, say, table
 from daemon.cli.words import NOTICE_STATES, say_channels
 from daemon.errors import RefusedError
 
@@ -82,11 +82,14 @@ def _print_lines(found: Sequence[NoticeLine], zone: tzinfo) -> None:
         answer(f"共 {len(found)} 条")
 
 
+_OFFICE = {"note": "办公室提示", "ask": "请示放行"}
+
+
 def say_act(kind: str, act: str | None) -> str:
     """Say what a notice does; the office's morning note has no act."""
     from daemon.domain.ladder import Act
 
-    return Act(act).label if act else ("办公室提示" if kind == "note" else "")
+    return Act(act).label if act else _OFFICE.get(kind, "")
 
 
 def _line_json(line: NoticeLine, zone: tzinfo) -> dict[str, Any]:
@@ -119,7 +122,7 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
 
     with Context.open(config) as context, reading(context.engine) as connection:
         sheet = NoticeSheet.load(connection, number, context.rules(), context.now)
-        if sheet.notice.state == "waiting":
+        if sheet.notice.state in ("waiting", "held"):
             drafts = documents(context.engine, context.rules(), number, context.now)
             sheet = replace(sheet, draft=drafts.get(number))
     if as_json:
@@ -171,6 +174,51 @@ def done(number: Number, by: By = None, config: Config = None, as_json: Json = F
         emit({"done": number, "by": who})
     else:
         answer(f"第 {number} 号通知已人工办结（{who}）")
+
+
+@app.command("release-held")
+def release_held(
+    numbers: Annotated[
+        list[int] | None, typer.Argument(metavar="[号...]", help="哪几条；不写为全部扣下的")
+    ] = None,
+    drop: Annotated[bool, typer.Option("--drop", help="作废，不再发送")] = False,
+    by: By = None,
+    config: Config = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """放行被扣下的通知（一小时内太多，或越过专报报领导小组的），或用 --drop 作废。"""
+    from daemon import acts
+
+    with Context.open(config) as context:
+        who = login(by)
+        held = _held(context, numbers or [])
+        if held:
+            confirm(f"将{'作废' if drop else '放行'}扣下的 {len(held)} 条通知", yes=yes)
+        if drop:
+            acts.withdraw(context.engine, held, who, context.now)
+        elif held:
+            held = acts.let_go(context.engine, context.rules_in_force(who), who, context.now, held)
+    if as_json:
+        emit({"dropped" if drop else "released": held, "by": who})
+    elif not held:
+        answer("没有扣下的通知")
+    else:
+        done = "作废，不再发送" if drop else "放行，将在发送时段内发出"
+        answer(f"{len(held)} 条通知已{done}（{who}）")
+
+
+def _held(context: Context, numbers: Sequence[int]) -> list[int]:
+    """Return what is held, of these or of all; refuse a number that is not."""
+    from daemon.store import holds
+    from daemon.store.engine import reading
+
+    with reading(context.engine) as connection:
+        found = holds.held(connection, numbers)
+    for number in numbers:
+        if number not in found:
+            _check_state(context, number, "held", "放行或作废")
+    return found
 
 
 def _check_state(context: Context, number: int, wanted: str, what: str) -> None:

@@ -40,6 +40,10 @@ from daemon.store.people import Person
 
 EARLIER = 6
 """How many earlier notices about the same matter ``why`` names."""
+HELD = {
+    "flood": "一小时内的通知超过上限（channels.yaml 的 flood.hour），已扣下，等办公室放行或作废",
+    "group": "报领导小组的通知没有随专报批次发出（channels.yaml 的 flood.group），已扣下，等办公室放行或作废",
+}
 
 
 @dataclass(frozen=True)
@@ -265,7 +269,8 @@ class NoticeSheet:
         for channel, said in last.items():
             yield CHANNELS.get(channel, channel), mask_phones(said)
         if not last and self.draft and (mail := self.draft.contents.get(MANUAL)):
-            yield "待审签的文稿", mask_phones(f"{mail['subject']}\n\n{mail['text']}")
+            title = "待审签的文稿" if self.notice.state == "waiting" else "放行后发出的内容"
+            yield title, mask_phones(f"{mail['subject']}\n\n{mail['text']}")
 
     def text(self) -> str:
         """Return the fullest of what a person read."""
@@ -293,6 +298,8 @@ class NoticeSheet:
         self._print_items()
         if ways := list(self.ways()):
             answer("", "发送经过", *(f"  {way}" for way in ways))
+        for sentence in self._hold():
+            answer("", sentence)
         for title, text in self.texts():
             answer("", f"内容（{title}）", *(f"  {line}" for line in text.splitlines()))
 
@@ -321,7 +328,7 @@ class NoticeSheet:
     def print_why(self) -> None:
         notice = self.notice
         answer(f"第 {notice.id} 号通知，{self.person()}，{NOTICE_STATES.get(notice.state, notice.state)}")
-        for sentence in self.note_lines():
+        for sentence in (*self.note_lines(), *self._hold()):
             answer(f"  {sentence}")
         for number, line in enumerate(self.items, start=1):
             first, *rest = self.reasons(line)
@@ -329,9 +336,14 @@ class NoticeSheet:
         if ways := list(self.ways()):
             answer("渠道", *(f"   {way}" for way in ways))
 
+    def _hold(self) -> Iterator[str]:
+        """Say why the gate on floods holds it."""
+        if self.notice.state == "held":
+            yield HELD[str((self.notice.reason or {}).get("code"))]
+
     def note_lines(self) -> list[str]:
-        """Say what the office's morning note told, which no rung speaks for."""
-        if self.notice.kind != "note":
+        """Say what the office's morning note, or a question to it, told: no rung speaks for that."""
+        if not self.notice.tells_lines:
             return []
         lines = (self.notice.reason or {}).get("lines", ())
         return [f"{NOTE_LINES.get(line['kind'], line['kind'])} {line['count']} 项" for line in lines]

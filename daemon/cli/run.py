@@ -16,15 +16,14 @@ from daemon.errors import FaultyInputError, RefusedError
 
 log = logging.getLogger(__name__)
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="配置文件夹")]
+AcceptClock = Annotated[bool, typer.Option("--accept-clock", help="系统时间跳变后，确认现在的时间无误")]
 WORKER_PROCESSES = 1
 DRAIN_SECONDS = 90.0
 
 
 def run(
     config: ConfigOption = None,
-    accept_clock: Annotated[
-        bool, typer.Option("--accept-clock", help="系统时间跳变后，确认现在的时间无误")
-    ] = False,
+    accept_clock: AcceptClock = False,
     workers: Annotated[int, typer.Option(help="发送进程数")] = WORKER_PROCESSES,
 ) -> None:
     """启动整个服务：扫描、发送和自带的消息队列（单机）。"""
@@ -32,6 +31,7 @@ def run(
 
     from daemon import clock
     from daemon.cli import wiring
+    from daemon.config.compiled import compile_rules
     from daemon.loop import accept_clock as accept
     from daemon.service.notify import Notifier
     from daemon.service.processes import Children
@@ -50,6 +50,7 @@ def run(
         migrate(engine)
         if accept_clock:
             accept(engine, clock.now())
+        wiring.refuse_virtual_time(engine, compile_rules(source), context.directory)
         wiring.put_in_force(engine, source, by="duban run")
 
         def reload() -> None:
@@ -94,14 +95,18 @@ def _worker(context: Context, broker: str, number: int) -> Any:
     return Child(f"work-{number}", [sys.executable, "-m", "daemon.cli", "work"], environment)
 
 
-def scan(config: ConfigOption = None) -> None:
+def scan(config: ConfigOption = None, accept_clock: AcceptClock = False) -> None:
     """只启动扫描（多机部署，须有外部 Redis）。"""
+    from daemon import clock
     from daemon.cli import wiring
+    from daemon.loop import accept_clock as accept
     from daemon.service.notify import Notifier
     from daemon.service.signals import Signals
 
     wiring.configure_logs(verbose=True)
     context = Context.open(config)
+    if accept_clock:
+        accept(context.engine, clock.now())
     with Signals() as signals:
 
         def reload() -> None:

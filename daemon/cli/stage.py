@@ -26,8 +26,8 @@ from daemon.loop import busy, tick
 from daemon.service.processes import Child, Children
 from daemon.service.valkey import Valkey
 from daemon.simulate import World, set_scene
-from daemon.store import deliveries, notices, outcome
-from daemon.store.engine import open_engine, reading
+from daemon.store import deliveries, mode, notices, outcome
+from daemon.store.engine import open_engine, reading, writing
 from daemon.store.migrations import migrate
 from jobs.broker import connect
 from jobs.hints import Hints
@@ -63,6 +63,8 @@ def run(plan: Plan, progress: Callable[[datetime], None]) -> dict[str, Any]:
         shared = plan.state / "clock"
         clock.share(shared, plan.start)
         stack.callback(clock.unshare)
+        with writing(engine) as connection:
+            mode.go_live(connection, plan.start, by="演示")  # its channels all lead to the sandbox
         wiring.put_in_force(engine, load_rules(config, plan.templates), by="演示")
         rules = ActiveRules(engine)
         demo = plan.config / "demo"

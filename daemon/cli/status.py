@@ -29,9 +29,10 @@ WAITS = {
     "undelivered": "到点未送出",
     "unaddressed": "无人可收",
     "approvals": "待审签",
+    "held": "已扣下待放行",
     "manual": "待人工办理",
     "failed": "各渠道均未送达",
-    "held": "收件人已到额度，等下一批",
+    "over_budget": "收件人已到额度，等下一批",
     "set_aside": "出错搁置",
 }
 
@@ -45,6 +46,7 @@ def status(
     as_json: Json = False,
 ) -> None:
     """整改率与目标、问题情况、待办、规则和运行情况。"""
+    from daemon.cli import mode
     from daemon.store import listing, mutes
     from daemon.store.engine import reading
 
@@ -62,6 +64,7 @@ def status(
             "mutes": [mute_json(line, context.now, context.zone) for line in silent],
             "rules": _rules(context, connection),
             "last_tick": _last_tick(context, connection),
+            "mode": mode.told(context, connection),
         }
     if as_json:
         emit(told)
@@ -186,7 +189,13 @@ def _print(told: dict[str, Any], silent: Sequence[MuteLine], context: Context) -
         answer("", "静默")
         print_mutes(silent, context.now, context.zone)
     answer("")
-    pairs([("规则", _say_rules(told["rules"], context)), ("运行", _say_tick(told["last_tick"], context))])
+    pairs(
+        [
+            ("方式", _say_mode(told["mode"], context)),
+            ("规则", _say_rules(told["rules"], context)),
+            ("运行", _say_tick(told["last_tick"], context)),
+        ]
+    )
 
 
 def _print_campaign(campaign: dict[str, Any], day: date) -> None:
@@ -221,6 +230,16 @@ def _say_final(rate: dict[str, Any]) -> str:
         return ""
     words = "最终认定" if rate["final"] else f"初步认定，{rate['final_on']} 最终认定"
     return f"{words}（按事后补录）" if rate["recorded_afterwards"] else words
+
+
+def _say_mode(told: dict[str, Any], context: Context) -> str:
+    live, paused = told["live"], told["paused"]
+    words = (
+        f"正式，{local(live['at'], context.zone)} 起（{live['by']}）"
+        if live
+        else "演练：消息只进 spool 或沙箱，用 duban go-live 转为正式"
+    )
+    return f"{words}；{local(paused['at'], context.zone)} 起暂停发送（{paused['by']}）" if paused else words
 
 
 def _say_rules(rules: dict[str, Any], context: Context) -> str:

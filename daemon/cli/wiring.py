@@ -7,22 +7,26 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from daemon import clock
-from daemon.activate import ActiveRules, activate
+from daemon.activate import ActiveRules, activate, refuse_silent_group
 from daemon.channels import Channel
 from daemon.channels.build import build_channels
 from daemon.config.compiled import ChannelSettings, RuleSet, resolve_channel
+from daemon.config.crosschecks import MANUAL
 from daemon.config.source import RuleSource
 from daemon.deliver import Deliverer
-from daemon.errors import DubanError, Fault, FaultyInputError
+from daemon.errors import DubanError, Fault, FaultyInputError, RefusedError
 from daemon.loop import plan_due, tick
 from daemon.service.notify import Notifier
 from daemon.service.signals import Signals
+from daemon.store import mode
+from daemon.store.engine import reading
 from jobs.actors import register
 from jobs.broker import HintBroker, connect
 from jobs.hints import Hints
@@ -36,6 +40,17 @@ IDLE_SECONDS = 1.0
 DRAIN_SECONDS = 60.0
 CHANNELS_SECONDS = 10.0
 """How often a worker looks whether a reload has brought other channels."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+SANDBOX_WAYS = {
+    "smtp": ("port", "DUBAN_SANDBOX_SMTP_PORT"),
+    "tencent": ("url", "DUBAN_SANDBOX_HTTP"),
+    "wecom": ("base_url", "DUBAN_SANDBOX_HTTP"),
+}
+"""Which option of a provider leads to the sandbox, and by which of the variables that it prints."""
+VIRTUAL = (
+    "时间是虚拟的（DUBAN_CLOCK），渠道却通向真人，已停止：正式发送只用真实时间；"
+    "要试运行，请把渠道全部指向 duban sandbox 或 spool，或在演练状态下运行"
+)
 Factories = Mapping[str, Callable[[], Channel]]
 
 
@@ -45,14 +60,33 @@ class ChannelSource:
     def __init__(self, directory: Path, state: Path, broker: HintBroker) -> None:
         self._directory, self._spool = directory, state / "spool"
         self._tokens = RedisTokens(broker.client)
-        self._made: dict[str, Factories] = {}
+        self._made: dict[tuple[str, bool], Factories] = {}
 
     def __call__(self, rule_set: RuleSet) -> Factories:
-        if rule_set.hash not in self._made:
-            self._made = {rule_set.hash: self._make(rule_set)}
-        return self._made[rule_set.hash]
+        """Return the channels that lead to people; raise ``RefusedError`` where the time is virtual."""
+        return self._kept(rule_set, rehearsal=False)
 
-    def _make(self, rule_set: RuleSet) -> Factories:
+    def rehearsing(self, rule_set: RuleSet) -> Factories:
+        """Return the channels of a rehearsal: the sandbox's if all lead there, else the spool for all."""
+        return self._kept(rule_set, rehearsal=True)
+
+    def _kept(self, rule_set: RuleSet, *, rehearsal: bool) -> Factories:
+        key = (rule_set.hash, rehearsal)
+        if key not in self._made:
+            known = {k: made for k, made in self._made.items() if k[0] == rule_set.hash}
+            self._made = {**known, key: self._make(rule_set, rehearsal=rehearsal)}
+        return self._made[key]
+
+    def _make(self, rule_set: RuleSet, *, rehearsal: bool) -> Factories:
+        harmless = leads_to_nobody(rule_set, self._directory)
+        if rehearsal and not harmless:
+            spooled = {name: {"provider": "spool"} for name in rule_set.channels if name != MANUAL}
+            return build_channels(spooled, self._spool, self._tokens)
+        if clock.is_virtual() and not harmless:
+            raise RefusedError(VIRTUAL)
+        return self._resolve(rule_set)
+
+    def _resolve(self, rule_set: RuleSet) -> Factories:
         faults: list[Fault] = []
         resolved: dict[str, Mapping[str, object]] = {}
         for name, settings in rule_set.channels.items():
@@ -69,6 +103,40 @@ class ChannelSource:
         return {"provider": found.provider, **found.options}
 
 
+def leads_to_nobody(rule_set: RuleSet, directory: Path) -> bool:
+    """Whether every channel ends on this machine: in the spool, by hand, or in ``duban sandbox``.
+
+    A loopback address alone says nothing, a mail relay may listen there: the option that leads there is to be
+    one of the variables that the sandbox prints, and its value a loopback address.
+    """
+    return all(_harmless(settings, directory) for settings in rule_set.channels.values())
+
+
+def _harmless(settings: ChannelSettings, directory: Path) -> bool:
+    if settings.provider in ("spool", MANUAL):
+        return True
+    way, variable = SANDBOX_WAYS.get(settings.provider, ("", ""))
+    if str(settings.options.get(way, "")).strip() != f"${{env:{variable}}}":
+        return False
+    try:
+        found = resolve_channel(settings, directory=directory).options
+    except FaultyInputError:
+        return False
+    host = found["host"] if settings.provider == "smtp" else urlsplit(str(found[way])).hostname
+    return host in LOOPBACK
+
+
+def in_rehearsal(engine: Engine) -> bool:
+    with reading(engine) as connection:
+        return mode.read(connection).rehearsal
+
+
+def refuse_virtual_time(engine: Engine, rule_set: RuleSet, directory: Path) -> None:
+    """Refuse to start where messages of a made-up time would reach people."""
+    if clock.is_virtual() and not in_rehearsal(engine) and not leads_to_nobody(rule_set, directory):
+        raise RefusedError(VIRTUAL)
+
+
 def work(
     engine: Engine, directory: Path, state: Path, broker_url: str, signals: Signals, idle_ms: int = 200
 ) -> bool:
@@ -77,8 +145,9 @@ def work(
     broker = connect(broker_url)
     channels = ChannelSource(directory, state, broker)
     rule_set = rules()
-    channels(rule_set)  # a missing secret stops the start, not the first message
-    deliverer = Deliverer(engine, rules, channels)
+    # a missing secret stops the start, not the first message
+    (channels.rehearsing if in_rehearsal(engine) else channels)(rule_set)
+    deliverer = Deliverer(engine, rules, channels, rehearsing=channels.rehearsing)
     register(broker, lambda channel, ids: _deliver(deliverer, channel, list(ids)))
     finished = True
     while finished and not signals.stopping:
@@ -193,6 +262,7 @@ def put_in_force(engine: Engine, source: RuleSource, by: str) -> None:
 
     What is due by the old ones is planned before, so that an edit during downtime loses nothing.
     """
+    refuse_silent_group(engine, source, clock.now())
     plan_due(engine, ActiveRules(engine), clock.now())
     done = activate(engine, source, clock.now(), by=by)
     log.info(

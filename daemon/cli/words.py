@@ -29,6 +29,7 @@ EVENT_TITLES: dict[str, str] = {
 FILING_STATES = {"open": "未报送", "submitted": "已报送", "returned": "已退回", "accepted": "已备案"}
 NOTICE_STATES = {
     "waiting": "待审签",
+    "held": "已扣下",
     "ready": "待发送",
     "sent": "已发出",
     "manual": "待人工办理",
@@ -55,6 +56,13 @@ NOTE_LINES = {
     "lapsed": "未及发送即已过期的通知",
     "muted": "在静默期内没有发送的通知",
     "mute": "新设的静默",
+    "held": "扣下待放行的通知",
+    "empty_group": "无人的领导小组岗位",
+    "no_head": "没有主要领导的单位",
+    "empty_rung": "无人可收的岗位",
+    "unreached": "没有联系方式的人",
+    "ending": "任期将满、没有接任的岗位",
+    "same_person": "一人兼上下两个岗位",
 }
 VERDICTS = {"reached": "达标", "missed": "未达标", "no_cases": "没有问题", "pending": "未到期"}
 IMPORTED = {

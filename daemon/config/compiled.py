@@ -29,8 +29,10 @@ from daemon.config.source import CHANNELS, Office, RuleSource, rule_files
 from daemon.config.wording import from_words, wording
 from daemon.domain.burden import DEFAULTS, Budget
 from daemon.domain.campaign import Campaign, FilingRule, Phase
+from daemon.domain.flood import FloodGate
 from daemon.domain.ladder import Act, ActPolicy, Ladder, Ladders, Rung
 from daemon.domain.pace import Milestone
+from daemon.domain.readiness import Demands
 from daemon.domain.windows import Bundle, Window
 from daemon.domain.workdays import WorkdayCalendar
 from daemon.errors import Fault, FaultyInputError
@@ -76,6 +78,7 @@ class RuleSet:
     templates: Mapping[str, str]
     budgets: Mapping[str, Budget] = field(default_factory=dict)
     """By channel; one that is missing has no limit."""
+    flood: FloodGate = field(default_factory=FloodGate)
 
     def rung(self, ladder: str, rung: str) -> Rung | None:
         """Return a rung by its names; ``None`` where the rules have it no more."""
@@ -91,6 +94,14 @@ class RuleSet:
     def asks_signatures(self) -> bool:
         """Whether any rung is not said to who has signed."""
         return any(rung.unless for ladder in self.ladders.values() for rung in ladder.rungs)
+
+    @cached_property
+    def demands(self) -> Demands:
+        """What the rules want of the directory."""
+        channels = {name for policy in self.acts.values() for leg in policy.legs for name in leg}
+        filings = [rule for campaign in self.campaigns.values() for rule in campaign.filings.values()]
+        owed_by = {kind for rule in filings for kind in rule.owed_by}
+        return Demands(tuple(self.ladders.values()), channels, owed_by)
 
 
 def compile_rules(source: RuleSource, history: History = _NO_HISTORY) -> RuleSet:
@@ -114,6 +125,7 @@ def compile_rules(source: RuleSource, history: History = _NO_HISTORY) -> RuleSet
         calendar=source.days.calendar(),
         templates=source.templates,
         budgets=_budgets(files.channels),
+        flood=FloodGate(files.channels.flood.hour, tuple(files.channels.flood.group)),
     )
 
 

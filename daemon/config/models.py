@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from daemon.config import references, repeats, words
 from daemon.config.words import WordError
+from daemon.domain.flood import USUAL
 from daemon.domain.ladder import ANCHORS, Act, Addressee, Every, Role, SubjectKind
 from daemon.domain.workdays import Offset
 
@@ -442,6 +443,15 @@ AnyChannel = SmtpFile | TencentFile | WecomFile | SpoolFile | ManualFile
 ChannelWord = Annotated[AnyChannel, Field(discriminator="provider")]
 
 
+class FloodFile(Shape):
+    """The gate on floods: what is above it is held, and the office asked."""
+
+    hour: Annotated[int, Field(ge=1)] = key(
+        "一小时最多发多少条通知，多的先扣下", 300, unit="条", default=USUAL
+    )
+    group: list[Id] = key("领导小组只随这些批次收件", ["brief"], default=["brief"])
+
+
 class ChannelsFile(Shape):
     """channels.yaml：渠道、发送时段、批次、每人额度。"""
 
@@ -454,6 +464,7 @@ class ChannelsFile(Shape):
     bundles: dict[Id, BundleFile] = key(
         "批次：同一个人的消息合在一起，在这些时候发出", {"morning": {"at": "09:10"}}, default={}
     )
+    flood: FloodFile = key("一下子发出太多时先扣下，提请办公室放行或作废", {"hour": 300}, default=FloodFile())
     budgets: dict[Id, BudgetFile] = key(
         "额度：一个人在一个渠道上最多收几条，不写的渠道不限，短信不写也是每天 2 条；确实不限写 sms: {}",
         {"sms": {"day": 2, "week": 8}},

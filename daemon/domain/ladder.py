@@ -96,6 +96,11 @@ class Role(StrEnum):
     UNITS_LIAISON = "units.liaison"
 
     @property
+    def of_group(self) -> bool:
+        """Whether it is a seat of the leading group itself."""
+        return self in (Role.GROUP_LEADER, Role.GROUP_DEPUTY, Role.GROUP_MEMBER)
+
+    @property
     def audience(self) -> Audience:
         """In which register a person in this seat is addressed."""
         if self in (Role.UNIT_CITY_LEADER, Role.GROUP_LEADER, Role.GROUP_DEPUTY, Role.GROUP_MEMBER):

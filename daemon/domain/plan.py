@@ -379,6 +379,8 @@ class ReasonCode(StrEnum):
     OUTRANKED = "outranked"
     COPY_OF_NOTHING = "copy_of_nothing"
     MUTED = "muted"
+    REHEARSED = "rehearsed"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)

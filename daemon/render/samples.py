@@ -24,6 +24,7 @@ def context(audience: str, *items: Item, **more: Any) -> dict[str, Any]:
         "own_unit": False,
         "acting_for": None,
         "repeat": False,
+        "asks": False,
         "today": TODAY,
         "why": ["您是明城镇联络员"] if audience == "unit" else ["按督办规则报送"],
         "items": list(items),
@@ -142,10 +143,24 @@ def contexts(template: str) -> Iterator[dict[str, Any]]:
     act, _, audience = template.partition(".")
     audience = audience.partition(".")[0]
     if act == "note":
-        kinds = ("unaddressed", "manual", "lapsed", "waiting", "failed")
+        kinds = (
+            "unaddressed",
+            "manual",
+            "lapsed",
+            "waiting",
+            "failed",
+            "empty_group",
+            "no_head",
+            "empty_rung",
+            "unreached",
+            "ending",
+            "same_person",
+            "held",
+        )
         lines = [{"kind": kind, "text": "明城镇主要领导岗位无人" * 20, "count": 2} for kind in kinds]
         for some in ([], lines[:1], lines * 30):
             yield context(audience, lines=some)
+        yield context(audience, lines=lines[-1:], asks=True)
         return
     for items in _bundles("urge" if act == "digest" else act):
         yield context(audience, *items)

@@ -25,6 +25,7 @@ class Marks:
     key: str = ""
     items: tuple[int, ...] = ()
     repeat: bool = False
+    rehearsal: bool = False
 
 
 def marks(headers: Mapping[str, str], key: str = "") -> Marks:
@@ -32,5 +33,10 @@ def marks(headers: Mapping[str, str], key: str = "") -> Marks:
     return Marks(
         key=headers.get("x-duban-key", "").strip() or key,
         items=tuple(map(int, re.findall(r"\d+", headers.get("x-duban-items", "")))),
-        repeat=headers.get("x-duban-repeat", "").strip().lower() in {"1", "true", "yes"},
+        repeat=_says_yes(headers, "x-duban-repeat"),
+        rehearsal=_says_yes(headers, "x-duban-rehearsal"),
     )
+
+
+def _says_yes(headers: Mapping[str, str], name: str) -> bool:
+    return headers.get(name, "").strip().lower() in {"1", "true", "yes"}

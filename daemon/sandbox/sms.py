@@ -20,6 +20,7 @@ MAX_NUMBERS = 200
 MAX_CONTENT = 500
 MAX_PARAM = 6
 SAME_CONTENT = timedelta(seconds=30)
+REHEARSAL = "【演练】"
 BANNED = ("催款", "征信", "党政", "法律维权", "招商", "贷款")
 
 _HOLE = re.compile(r"\{(\d+)\}")
@@ -118,6 +119,7 @@ class TencentSms:
     def _send(self, order: Order, number: str, mine: Marks, now: datetime) -> Json:
         address = plain(number)
         text = self._content(order)
+        shown = f"{REHEARSAL}{text}" if mine.rehearsal else text
         code = self._unfit(order, text) or self._untimely(address, text, now) or "Ok"
         if code != "Ok":
             return _status(order, number, code)
@@ -132,7 +134,7 @@ class TencentSms:
                 key=mine.key,
                 items=mine.items,
                 repeat=mine.repeat,
-                text=text,
+                text=shown,
                 segments=segments(text),
                 details={"template": order.template, "serial": serial},
             )

@@ -44,7 +44,7 @@ Line = tuple[StoredItem, Decision]
 
 def template_name(notice: Notice, lines: Sequence[Line], ladders: Mapping[str, Ladder]) -> str:
     """Return which template speaks: the act's, or a digest where several acts are told at once."""
-    if notice.kind == "note":
+    if notice.tells_lines:
         return f"note.{notice.audience}"
     named = {_template(decision, ladders) for _, decision in lines}
     return f"{named.pop() if len(named) == 1 else 'digest'}.{notice.audience}"
@@ -82,6 +82,7 @@ def build(notice: Notice, lines: Sequence[Line], about: Reference) -> dict[str, 
         "today": local_day(about.now, campaign.zone),
         "why": list(dict.fromkeys(_why(item, decision, about) for item, decision in lines))[:3],
         "items": [_item(item, decision, campaign, about) for item, decision in lines],
+        "asks": notice.kind == "ask",
         "lines": [_note_line(line) for line in (notice.reason or {}).get("lines", ())],
         "approved_by": notice.approved_by,
     }
@@ -91,10 +92,17 @@ _NOTE_TEXTS = {
     "unaddressed": "应发通知无人可收，请补充岗位人员",
     "manual": "无电子渠道，请电话或书面送达后登记办结",
     "waiting": "待审签，请及时审定",
+    "held": "超出常量或越过专报，已扣下，请放行或作废",
     "failed": "各渠道均未送达，请人工处理",
     "lapsed": "未及发送即已过期",
     "muted": "在静默期内，没有发送",
     "mute": "新设静默",
+    "empty_group": "领导小组岗位无人，专报和提级无人可收",
+    "no_head": "没有主要领导，请补充",
+    "empty_rung": "岗位无人或近期将无人，通知无人可收",
+    "unreached": "没有任何可用的联系方式",
+    "ending": "一个月内任期届满，还没有接任",
+    "same_person": "一人兼上下两个岗位，逐级催办落在同一人",
 }
 
 

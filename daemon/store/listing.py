@@ -347,9 +347,10 @@ class Waits:
     undelivered: int
     unaddressed: int
     approvals: int
+    held: int
     manual: int
     failed: int
-    held: int
+    over_budget: int
     set_aside: int
 
 
@@ -367,9 +368,10 @@ def waits(connection: Connection, now: datetime) -> Waits:
             select(func.count()).select_from(unaddressed).where(unaddressed.c.resolved_at.is_(None)),
         ),
         approvals=by_state.get("waiting", 0),
+        held=by_state.get("held", 0),
         manual=by_state.get("manual", 0),
         failed=by_state.get("failed", 0),
-        held=held(connection, now),
+        over_budget=held(connection, now),
         set_aside=len(agenda.aside(connection)),
     )
 

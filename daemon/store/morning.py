@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
@@ -23,8 +24,11 @@ from sqlalchemy import (
 )
 
 from daemon.domain.plan import Outcome, ReasonCode
+from daemon.domain.readiness import Demands, Finding, Trouble
+from daemon.domain.why import ROLE_TITLES
+from daemon.store import people, roster
 from daemon.store.mutes import NAMED, WITH_NAMES
-from daemon.store.tables import Instant, decisions, items, mutes, notices, persons, unaddressed
+from daemon.store.tables import Instant, decisions, items, mutes, notices, persons, unaddressed, units
 
 EARLY = datetime(1970, 1, 1, tzinfo=UTC)
 EXAMPLES = 5
@@ -35,10 +39,17 @@ class LineKind(StrEnum):
     UNADDRESSED = "unaddressed"
     MANUAL = "manual"
     WAITING = "waiting"
+    HELD = "held"
     FAILED = "failed"
     LAPSED = "lapsed"
     MUTED = "muted"
     MUTE = "mute"
+    EMPTY_GROUP = "empty_group"
+    NO_HEAD = "no_head"
+    EMPTY_RUNG = "empty_rung"
+    UNREACHED = "unreached"
+    ENDING = "ending"
+    SAME_PERSON = "same_person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +62,7 @@ class Line:
     examples: tuple[str, ...] = ()
 
     @property
-    def json(self) -> dict[str, Any]:
+    def json(self) -> dict[str, object]:
         return {"kind": self.kind.value, "count": self.count, "examples": list(self.examples)}
 
 
@@ -87,7 +98,10 @@ def last_note(connection: Connection) -> datetime | None:
 
 
 def lines(connection: Connection, since: datetime | None, until: datetime) -> list[Line]:
-    """Return what came up since ``since`` and before ``until``, by kind; approvals as long as they wait."""
+    """Return what came up since ``since`` and before ``until``, by kind.
+
+    Approvals, and what the gate on floods holds, are told as long as they wait.
+    """
     bounds = {"since": since or EARLY, "until": until}
     found: dict[LineKind, list[tuple[datetime, str]]] = {}
     for kind, at, name in connection.execute(_TROUBLE, bounds):
@@ -98,6 +112,34 @@ def lines(connection: Connection, since: datetime | None, until: datetime) -> li
 def _line(kind: LineKind, seen: list[tuple[datetime, str]]) -> Line:
     examples = tuple(dict.fromkeys(name for _, name in seen))[:EXAMPLES]
     return Line(kind, len(seen), seen[0][0], examples)
+
+
+def readiness_lines(connection: Connection, demands: Demands, on: date) -> list[Line]:
+    """Return what is wrong with the directory on a day, by kind, with names.
+
+    It goes along with whatever else the note tells, and asks for no note of its own.
+    """
+    findings = roster.survey(connection, demands, on)
+    unit_names = dict(map(tuple, connection.execute(select(units.c.id, units.c.name))))
+    names = {number: person.name for number, person in people.load_all(connection).items()}
+    found: list[Line] = []
+    for trouble, of_kind in groupby(findings, key=lambda finding: finding.trouble):
+        told = [_named(finding, unit_names, names) for finding in of_kind]
+        examples = tuple(dict.fromkeys(told))[:EXAMPLES]
+        found.append(Line(LineKind(trouble.value), len(told), EARLY, examples))
+    return found
+
+
+def _named(finding: Finding, unit_names: Mapping[int, str], names: Mapping[int, str]) -> str:
+    unit = unit_names.get(finding.unit, "") if finding.unit else ""
+    seats = "、".join(ROLE_TITLES[role] for role in finding.roles)
+    match finding.trouble:
+        case Trouble.NO_HEAD:
+            return unit
+        case Trouble.EMPTY_GROUP | Trouble.EMPTY_RUNG:
+            return f"{unit}{seats}"
+        case _:
+            return names.get(finding.person or 0, "")
 
 
 _SINCE, _UNTIL = bindparam("since", type_=Instant()), bindparam("until", type_=Instant())
@@ -153,6 +195,7 @@ _TROUBLE = union_all(
     _gaps(),
     _notices(LineKind.MANUAL, _n.sent_at, _SINCE),
     _notices(LineKind.WAITING, _n.created_at, literal(EARLY, Instant())),
+    _notices(LineKind.HELD, _n.created_at, literal(EARLY, Instant())),
     _notices(LineKind.FAILED, _n.ended_at, _SINCE),
     _unsaid_decisions(LineKind.LAPSED, Outcome.LAPSED),
     _unsaid_items(LineKind.LAPSED, _LAPSES),

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from daemon.domain.flood import Hold
 from daemon.domain.ladder import Act, Audience, Part, Role, Subject, SubjectKind
 from daemon.domain.people import Recipient
 from daemon.domain.plan import Reason, ReasonCode, Standing
@@ -72,6 +73,11 @@ class NewNotice:
     channels: Mapping[str, datetime] = field(default_factory=dict)
     """The channels of the first leg, each with when it may leave; empty while approval is waited for."""
     leg: int = 0
+    to_group: bool = False
+    hold: Hold | None = None
+    """Why it is held until the office lets it go; no leg of it is opened."""
+    lines: tuple[Mapping[str, Any], ...] = ()
+    """What it tells by itself, where no rung speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,11 @@ class Notice:
     approved_at: datetime | None
     approved_by: str | None
     document: Document | None
+
+    @property
+    def tells_lines(self) -> bool:
+        """Whether it tells the office its own lines (the morning note, a question), not what rungs said."""
+        return self.kind != "rungs"
 
 
 def item_of(row: Row[Any]) -> StoredItem:
@@ -249,7 +260,8 @@ def put_notices(connection: Connection, new: Sequence[NewNotice], now: datetime)
     bound = [{"item": item, "carrier": number} for number, notice in pairs for item in notice.items]
     if bound:
         connection.execute(_BIND, bound)
-    open_legs(connection, [(number, notice.leg, notice.channels) for number, notice in pairs])
+    leaving = [(number, notice) for number, notice in pairs if notice.hold is None]
+    open_legs(connection, [(number, notice.leg, notice.channels) for number, notice in leaving])
     return numbers
 
 
@@ -271,10 +283,17 @@ def _notice_row(notice: NewNotice, now: datetime) -> dict[str, Any]:
         "leg": notice.leg,
         "act": notice.act,
         "audience": notice.audience,
-        "state": "waiting" if notice.approval else "ready",
+        "state": "held" if notice.hold else "waiting" if notice.approval else "ready",
         "created_at": now,
         "approval": notice.approval,
+        "reason": _reason(notice),
     }
+
+
+def _reason(notice: NewNotice) -> dict[str, Any] | None:
+    if notice.hold:
+        return {"code": notice.hold.value}
+    return {"lines": [dict(line) for line in notice.lines]} if notice.lines else None
 
 
 def open_legs(connection: Connection, legs: Iterable[tuple[int, int, Mapping[str, datetime]]]) -> None:
@@ -516,6 +535,11 @@ def end(connection: Connection, notice: int, state: str, reason: Mapping[str, An
 def waiting(connection: Connection) -> list[int]:
     """Return the notices that wait for approval."""
     return list(connection.execute(select(_n.id).where(_n.state == "waiting").order_by(_n.id)).scalars())
+
+
+def mark_rehearsed(connection: Connection, ids: Iterable[int]) -> None:
+    """Keep that these were taken up in rehearsal: what they said was said to nobody."""
+    connection.execute(update(notices).where(_n.id.in_(list(ids)), ~_n.rehearsal).values(rehearsal=True))
 
 
 def move_to_leg(connection: Connection, notice: int, leg: int) -> None:

@@ -299,8 +299,11 @@ notices = Table(
     Column("document_hash", String),
     Column("done_at", Instant),
     Column("done_by", String),
+    Column("rehearsal", Boolean, nullable=False, server_default=text("false")),
     _partial("uq_notices_note", "person_id", "moment", where="kind = 'note'", unique=True),
     _partial("ix_notices_waiting", "created_at", where="state = 'waiting'"),
+    _partial("ix_notices_held", "created_at", where="state = 'held'"),
+    Index("ix_notices_created", "created_at"),
     Index("ix_notices_person", "person_id", "moment"),
     Index("ix_notices_sent", "sent_at"),
 )

@@ -162,7 +162,7 @@ class Office:
 
 
 @contextmanager
-def opened(database: str = "", via: Callable[[str], str] = str) -> Iterator[Office]:
+def opened(database: str = "", via: Callable[[str], str] = str, *, live: bool = True) -> Iterator[Office]:
     """Open an office whose providers are stand-ins and whose directory is imported; nothing runs yet.
 
     ``via`` returns where the gateways are reached instead, given where they are.
@@ -182,7 +182,7 @@ def opened(database: str = "", via: Callable[[str], str] = str) -> Iterator[Offi
         env |= stack.enter_context(_stand_ins(folder, {n: env[n] for n in ("DUBAN_CONFIG", "DUBAN_CLOCK")}))
         env["DUBAN_SANDBOX_HTTP"] = via(env["DUBAN_SANDBOX_HTTP"])
         office = Office(folder, env, supervisor)
-        for args in (("migrate",), ("import", DIRECTORY, "--yes")):
+        for args in (("migrate",), ("import", DIRECTORY, "--yes"), ("go-live", "--yes"))[: 2 + live]:
             answer = office.duban(*args)
             assert answer.code == 0, answer.err
         stack.callback(office.stop)

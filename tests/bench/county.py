@@ -16,8 +16,8 @@ from daemon.activate import ActiveRules, activate
 from daemon.cli.context import shipped
 from daemon.config.compiled import RuleSet
 from daemon.config.source import RuleSource, load_rules
-from daemon.store import tables
-from daemon.store.engine import reading
+from daemon.store import mode, tables
+from daemon.store.engine import reading, writing
 from daemon.store.migrations import migrate
 from tests.bench.setting import Bare
 
@@ -53,8 +53,10 @@ window: {days: workdays, from: "08:30", to: "17:30"}
 bundles:
   morning: {days: workdays, at: "09:10"}
   brief: {every: week, on: monday, at: "09:30"}
+flood: {hour: 10000000}
+budgets: {sms: {}}
 """
-"""As shipped, but for where the providers are."""
+"""As shipped, but for where the providers are, and without what holds a flood back."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ def found(engine: Engine, county: County) -> RuleSet:
         bare.load(tables.units, ("id", "name", "kind"), _units(county))
         bare.load(tables.persons, ("id", "name", "phone", "email", "wecom"), _people(county))
         bare.load(tables.posts, ("person_id", "role", "unit_id"), _posts(county))
+    with writing(engine) as connection:
+        mode.go_live(connection, TODAY)
     activate(engine, source, TODAY)
     rule_set = ActiveRules(engine)()
     ladders = [name for name, ladder in rule_set.ladders.items() if ladder.about == "case"]

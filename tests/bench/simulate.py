@@ -17,6 +17,8 @@ from typing import Any
 from daemon.activate import ActiveRules, activate
 from daemon.sheets import CaseRow
 from daemon.simulate import Simulation, simulate, throw_away
+from daemon.store import mode
+from daemon.store.engine import writing
 from daemon.store.tables import persons, posts, units
 from tests.bench.county import SEATS, SHANGHAI, rules
 from tests.bench.setting import Bare, Setting
@@ -28,6 +30,8 @@ UNITS = 36
 def measure(setting: Setting) -> dict[str, Any]:
     count = setting.size(10_000, 200)
     with throw_away(None) as engine, TemporaryDirectory() as folder:
+        with writing(engine) as connection:
+            mode.go_live(connection, START)
         activate(engine, rules(), START)
         with Bare(engine) as bare:
             bare.load(units, ("id", "name", "kind"), [(n, f"第{n}乡", "乡镇街") for n in range(1, UNITS + 1)])

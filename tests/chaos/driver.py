@@ -25,7 +25,8 @@ from daemon.cli import wiring, world
 from daemon.config.source import load_rules
 from daemon.intake import import_sheets
 from daemon.loop import next_instant
-from daemon.store.engine import open_engine, reading
+from daemon.store import mode
+from daemon.store.engine import open_engine, reading, writing
 from daemon.store.migrations import migrate
 from tests.chaos import bugs, checks, harm, hosts, records, seams, stream, wire
 from tests.chaos import journal as j
@@ -138,6 +139,8 @@ class _Stage:
         self.engine = open_engine(self.database.url)
         stack.callback(self.engine.dispose)
         migrate(self.engine)
+        with writing(self.engine) as connection:
+            mode.go_live(connection, START)  # its channels all lead to the sandbox
         source = load_rules(self.config, stream.TEMPLATES)
         wiring.put_in_force(self.engine, source, by="软环境办")
         self.rules = ActiveRules(self.engine)

@@ -39,7 +39,7 @@ from daemon.loop import Ticked, next_instant, tick
 from daemon.release import release
 from daemon.scan import scan
 from daemon.sheets import Kind, PersonRow, Sheet, UnitRow
-from daemon.store import agenda, cases, decisions, facts, people, registry, tables
+from daemon.store import agenda, cases, decisions, facts, mode, people, registry, tables
 from daemon.store.agenda import AgendaRow
 from daemon.store.engine import reading, writing
 
@@ -72,6 +72,7 @@ window: {days: workdays, from: "08:30", to: "17:30"}
 bundles:
   morning: {days: workdays, at: "09:10"}
   brief:   {every: week, on: monday, at: "09:30"}
+flood: {group: [brief, morning]}
 """
 """As shipped, but for the providers: what leaves is kept on a wire of our own."""
 
@@ -199,6 +200,8 @@ class Office:
     def __init__(self, engine: Engine, shared_clock: Path) -> None:
         self.engine, self._clock = engine, shared_clock
         self.now = self.BEGINNING
+        with writing(engine) as connection:
+            mode.go_live(connection, self.now)
         self.wire = Wire()
         self.pauses: list[float] = []
         self.rules = ActiveRules(engine)

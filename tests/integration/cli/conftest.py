@@ -17,7 +17,8 @@ from daemon.activate import ActiveRules
 from daemon.cli import main
 from daemon.deliver import Deliverer
 from daemon.simulate import Collected, deliver_here
-from daemon.store.engine import open_engine
+from daemon.store import mode
+from daemon.store.engine import open_engine, writing
 
 ROOT = Path(__file__).parents[3]
 CONFIG, DEMO = ROOT / "config", ROOT / "config" / "demo"
@@ -60,6 +61,14 @@ class Office:
         """Let it be that time; nothing happens by itself."""
         clock.jump(self.state / "clock", datetime.fromisoformat(words).replace(tzinfo=ZONE))
 
+    def go_live(self) -> Office:
+        """Be live, without the questions: a copied database wakes in rehearsal."""
+        engine = open_engine(f"sqlite:///{self.state / 'duban.db'}")
+        with writing(engine) as connection:
+            mode.go_live(connection, clock.now())
+        engine.dispose()
+        return self
+
     def work(self, words: str) -> None:
         """Let it be that time, and let the service do all that is due."""
         self.at(words)
@@ -96,12 +105,12 @@ def brought_in(office: Office, prepared: Path, *workbooks: str) -> Office:
     ready = prepared / "-".join(workbooks)
     if ready.exists():
         shutil.copytree(ready, office.state, dirs_exist_ok=True)
-        return office
+        return office.go_live()
     assert office("migrate").code == 0
     answer = office("import", *(DEMO / workbook for workbook in workbooks), "--yes")
     assert answer.code == 0, answer.err
     shutil.copytree(office.state, ready)
-    return office
+    return office.go_live()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from daemon.errors import DeliveryError
-from tests.integration.office import DUE, Office
+from tests.integration.office import DUE, TOWN, Office
 from tests.integration.pipeline.test_people import vacate
 
 LETTER = """
@@ -15,6 +15,9 @@ LETTER = """
     rungs:
       letter: {at: -3 workdays, act: supervision_letter, to: [unit.head, unit.deputy]}
 """
+
+NO_LIAISONS = "empty_rung 2"
+"""Neither unit has a liaison: whatever else a note tells, it tells what is missing in the directory."""
 
 
 def lines(office: Office) -> list[list[str]]:
@@ -40,8 +43,15 @@ def test_a_gap_is_told_once(office: Office) -> None:
     ready(office)
     vacate(office, "联络员")
     office.run("2018-08-31 12:00")
-    assert lines(office) == [["unaddressed 1"]]
+    assert lines(office) == [["unaddressed 1", NO_LIAISONS]]
     assert office.news() == ["冯值班 wecom: note"]
+
+
+def test_what_is_missing_in_the_directory_asks_for_no_note_of_its_own(office: Office) -> None:
+    ready(office).hire(TOWN, "联络员", "何联络")
+    vacate(office, "分管领导", "主要领导")
+    office.run("2018-08-30 12:00")
+    assert lines(office) == []
 
 
 def test_a_task_by_hand_is_told_once(office: Office) -> None:
@@ -49,7 +59,7 @@ def test_a_task_by_hand_is_told_once(office: Office) -> None:
     office.change("UPDATE persons SET phone = NULL, email = NULL, wecom = NULL WHERE name = '孙联络'")
     office.run("2018-08-31 12:00")
     assert office.notices()[0] == "孙联络 manual manual"
-    assert lines(office) == [["manual 1"]]
+    assert lines(office) == [["manual 1", "unreached 1"]]
 
 
 def test_a_lapse_is_told_once(office: Office) -> None:
@@ -63,7 +73,9 @@ def test_a_lapse_is_told_once(office: Office) -> None:
 def test_approvals_are_told_every_working_morning_as_long_as_they_wait(office: Office) -> None:
     """To the office, and to the director who approves, though another is on duty."""
     ready(office, LETTER).run("2018-08-31 12:00")
-    assert lines(office) == [["waiting 2"]] * 6
+    assert sorted(lines(office)) == [["waiting 2"]] * 3 + [["waiting 2", "empty_rung 1"]] * 3, (
+        "no deputy there"
+    )
     assert Counter(office.news()) == {"冯值班 wecom: note": 3, "王主任 wecom: note": 3}
 
 
@@ -75,7 +87,8 @@ def test_after_three_mornings_the_seat_above_is_told_too(office: Office) -> None
     assert set(office.news()) == {"冯值班 wecom: note", "郑副组长 wecom: note", "王主任 wecom: note"}
     office.run("2018-09-04 12:00")
     above, *theirs = sorted(lines(office)[-3:])
-    assert (above, theirs) == (["waiting 2"], [["waiting 4"]] * 2), "A-2's letters have waited one morning"
+    assert above == ["waiting 2"], "A-2's letters have waited one morning"
+    assert theirs == [["waiting 4"], ["waiting 4", "empty_rung 1"]]
 
 
 def test_a_failure_is_told_once_whenever_it_comes(office: Office) -> None:
@@ -95,7 +108,7 @@ def test_what_comes_up_at_the_hour_of_a_note_is_told_in_the_next(office: Office)
     office.run("2018-08-28 12:00")
     office.case("A-2", due="2018-09-03")  # its gap comes up at 2018-08-29 09:10, when A-1's is told
     office.run("2018-08-31 12:00")
-    assert lines(office) == [["unaddressed 1"], ["unaddressed 1"]]
+    assert lines(office) == [["unaddressed 1", NO_LIAISONS]] * 2
 
 
 def test_the_director_is_told_where_nobody_is_on_duty(office: Office) -> None:

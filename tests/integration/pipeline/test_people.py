@@ -101,7 +101,8 @@ def test_a_line_that_reaches_nobody_is_told_to_the_office_and_filled_later(offic
     office.run("2018-08-29 12:00")
     assert office.news() == ["冯值班 wecom: note"]
     note = next(row for row in office.notice_rows() if row.kind == "note")
-    assert [(line["kind"], line["count"]) for line in note.reason["lines"]] == [("unaddressed", 1)]
+    told = [(line["kind"], line["count"]) for line in note.reason["lines"]]
+    assert told == [("unaddressed", 1), ("empty_rung", 2)]
     office.hire(TOWN, "联络员", "何联络", since="2018-08-30")
     office.case("A-2", due="2018-09-04")  # its own reminder is the next release: 2018-08-30
     office.run("2018-08-30 12:00")

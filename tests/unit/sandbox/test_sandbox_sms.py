@@ -84,6 +84,13 @@ def test_a_message_is_taken_and_kept(api: Api) -> None:
     assert (row.key, row.items, row.repeat) == ("key1", (7, 8), True)
 
 
+def test_a_rehearsal_is_shown_as_one(api: Api) -> None:
+    """A registered text cannot be changed: the header says it."""
+    api.ask(PLAIN, **{"x-duban-rehearsal": "1"})
+    [row] = api.inbox.rows()
+    assert row.text.startswith("【演练】【磐石市软环境建设办公室】")
+
+
 @pytest.mark.parametrize(
     ("other", "code"),
     [
