@@ -19,6 +19,7 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m daemon.config.schema --check
+	$(BIN)/python -m daemon.config.reference --check
 	$(BIN)/python -m tests.check_docs
 
 bench: $(READY)

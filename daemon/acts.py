@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, datetime, tzinfo
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, tzinfo
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
@@ -15,13 +15,14 @@ from daemon.domain.legs import Hours, open_leg
 from daemon.domain.people import UP
 from daemon.domain.standing import Move
 from daemon.domain.why import ROLE_TITLES
-from daemon.domain.workdays import local_day
+from daemon.domain.workdays import local_day, midnight
 from daemon.errors import NotFoundError, RefusedError
-from daemon.store import agenda, cases, deliveries, facts, holds, notices, people, subjects
+from daemon.store import agenda, cases, deliveries, facts, holds, mutes, notices, people, subjects
 from daemon.store.cases import Gate
 from daemon.store.engine import chunks, writing
 from daemon.store.facts import Matter
-from daemon.store.notices import Notice
+from daemon.store.mutes import NewMute
+from daemon.store.notices import Document, Notice
 from daemon.store.tables import notices as notices_table
 from daemon.store.tables import signatures
 
@@ -157,14 +158,25 @@ def _filing(connection: Connection, rule_set: RuleSet, campaign_key: str, key: s
     return found
 
 
-def approve(engine: Engine, rule_set: RuleSet, notice_id: int, by: str, now: datetime) -> list[int]:
-    """Approve a document: every notice that carries it leaves at the next open minute. Return their ids."""
+def approve(
+    engine: Engine,
+    rule_set: RuleSet,
+    notice_id: int,
+    by: str,
+    now: datetime,
+    documents: Mapping[int, Document],
+) -> list[int]:
+    """Approve a document: every notice that carries it leaves at the next open minute. Return their ids.
+
+    ``documents`` are the words that the approver was shown, by notice; these leave, and no others. A notice
+    that came to carry the same decision meanwhile waits for an approval of its own.
+    """
     with writing(engine) as connection:
         notice = _waiting(connection, notice_id)
         _check_approver(connection, rule_set, notice, by, now)
-        same = _same_document(connection, notice)
+        same = [n for n in notices.same_document(connection, notice) if n in documents]
         for number in same:
-            _let_leave(connection, rule_set, number, by, now)
+            _let_leave(connection, rule_set, number, by, now, documents[number])
         return same
 
 
@@ -193,20 +205,19 @@ def _waiting(connection: Connection, notice_id: int) -> Notice:
     return notice
 
 
-def _same_document(connection: Connection, notice: Notice) -> list[int]:
-    """Return the waiting notices that carry the same decision to its other addressees."""
-    mine = notices.items_of(connection, [notice.id]).get(notice.id, [])
-    others = notices.siblings(connection, [item.decision for item in mine])
-    ids = {item.notice for items in others.values() for item in items if item.notice}
-    waiting = notices.load(connection, ids)
-    return sorted(n.id for n in waiting.values() if n.state == "waiting")
-
-
-def _let_leave(connection: Connection, rule_set: RuleSet, number: int, by: str, now: datetime) -> None:
+def _let_leave(
+    connection: Connection, rule_set: RuleSet, number: int, by: str, now: datetime, document: Document
+) -> None:
     changed = connection.execute(
         update(notices_table)
         .where(notices_table.c.id == number, notices_table.c.state == "waiting")
-        .values(state="ready", approved_at=now, approved_by=by)
+        .values(
+            state="ready",
+            approved_at=now,
+            approved_by=by,
+            document=document.contents,
+            document_hash=document.hash,
+        )
     )
     if changed.rowcount:
         _open_first_leg(connection, rule_set, number, now)
@@ -252,6 +263,30 @@ def done(engine: Engine, notice_id: int, by: str, now: datetime) -> None:
                 f"第 {notice_id} 号通知不是待办的人工任务；用 duban notice list --state manual 查看"
             )
         deliveries.mark_said(connection, notice_id, now)
+
+
+def mute(engine: Engine, new: NewMute, now: datetime) -> tuple[int, int]:
+    """Silence something for a time; return the mute's number, and how many agenda rows it concerns.
+
+    It begins today or later, so that what has been said and what is silent are never in doubt.
+    """
+    if not new.reason.strip():
+        raise RefusedError("静默要写明原因")
+    if new.since < midnight(local_day(now, new.since.tzinfo or UTC), new.since.tzinfo or UTC):
+        raise RefusedError("静默只能从今天或以后开始：已经过去的日子，该发的已经发了")
+    if new.until <= new.since:
+        raise RefusedError("静默的结束日期早于开始日期")
+    with writing(engine) as connection:
+        return mutes.put(connection, new, now)
+
+
+def end_mute(engine: Engine, number: int, by: str, why: str, now: datetime) -> int:
+    """End a mute before its time: what lies after now is said again. Return how many agenda rows."""
+    with writing(engine) as connection:
+        touched = mutes.end(connection, number, by, why, now)
+        if touched is None:
+            raise RefusedError(f"第 {number} 号静默不存在，或者已经结束；用 duban mute list 查看")
+        return touched
 
 
 def touch(engine: Engine, subject: Subject, now: datetime) -> None:

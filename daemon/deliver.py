@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -16,20 +17,23 @@ from daemon import clock
 from daemon.channels import Channel, Message, Receipt
 from daemon.channels.marks import mark_rehearsal
 from daemon.config.compiled import RuleSet
+from daemon.domain.burden import is_exempt
 from daemon.domain.campaign import Campaign
-from daemon.domain.ladder import Addressee, Audience, Part
+from daemon.domain.ladder import Addressee, Audience, Part, Role, Rung, Subject
 from daemon.domain.legs import MANUAL, Hours, leg_name, open_leg
+from daemon.domain.people import names_every_unit, tells_every_unit
 from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
 from daemon.domain.why import ROLE_TITLES
 from daemon.domain.windows import departure
 from daemon.domain.workdays import local_day, midnight
 from daemon.errors import DeliveryError, DubanError, FaultyInputError, RefusedError, UnknownOutcomeError
 from daemon.render import Renderer
-from daemon.store import contexts, decisions, deliveries, facts, mode, notices, people
+from daemon.store import burden, contexts, decisions, deliveries, facts, mode, mutes, notices, people
+from daemon.store.burden import Burden
 from daemon.store.contexts import Line, Reference
 from daemon.store.deliveries import Claimed
 from daemon.store.engine import reading, writing
-from daemon.store.notices import Gap, NewItem, Notice, Rival, StoredItem
+from daemon.store.notices import Document, Gap, NewItem, Notice, Rival, StoredItem
 
 log = logging.getLogger(__name__)
 CALL_SECONDS = 20.0
@@ -50,17 +54,22 @@ class Letter:
     frozen: Mapping[str, Any]
     repeat: bool
     leg: str
+    person: int
+    on: date
+    """Whom it burdens, and on which office day."""
+    rehearsal: bool = False
 
-    def message(self, timeout: float, rehearsal: bool) -> Message:
+    def message(self, timeout: float) -> Message:
         f = self.frozen
         items = tuple(f["items"])
         return Message(
-            f["key"], f["address"], f["name"], f["content"], timeout, self.repeat, items, rehearsal
+            f["key"], f["address"], f["name"], f["content"], timeout, self.repeat, items, self.rehearsal
         )
 
     def rehearsed(self) -> Letter:
         """Return the letter with 【演练】 before every text of it, once."""
-        return replace(self, frozen={**self.frozen, "content": mark_rehearsal(self.frozen["content"])})
+        frozen = {**self.frozen, "content": mark_rehearsal(self.frozen["content"])}
+        return replace(self, frozen=frozen, rehearsal=True)
 
 
 class _OtherModeError(Exception):
@@ -106,27 +115,30 @@ class Deliverer:
     def deliver(self, channel: str, ids: Sequence[int], now: datetime) -> int:
         """Send those of ``ids`` that are ready, one after the other; return how many were handed over."""
         rule_set = self.rules()
+        letters = self.letters(channel, ids, rule_set, now)
+        handed_over = 0
+        outcome: Outcome | None = None
+        with self.engine.connect() as connection:  # one for all: each send has a transaction of its own
+            for letter in letters:
+                opened = self._record_and_open(connection, outcome, letter, rule_set, now)
+                outcome = self._send(letter, opened, rule_set) if opened else None
+                handed_over += bool(outcome and outcome.kind == "sent")
+            self._record_and_open(connection, outcome, None, rule_set, now)
+        if letters and (mine := self._made().get((rule_set.hash, channel, letters[0].rehearsal))):
+            mine.close()
+        return handed_over
+
+    def letters(self, channel: str, ids: Sequence[int], rule_set: RuleSet, now: datetime) -> list[Letter]:
+        """Claim those of ``ids`` that are ready, look once more, and render what is still to be said."""
         with reading(self.engine) as connection:
             state = mode.read(connection)
         if state.paused or self._closed(rule_set, channel, ids, now):
-            return 0
-        rehearsal = state.rehearsal
-        if not self._can_open(channel, rule_set, rehearsal):
-            return 0
+            return []
+        if not self._can_open(channel, rule_set, state.rehearsal):
+            return []
         claimed = self._claim(channel, ids, rule_set, state, now)
-        if not claimed:
-            return 0
-        letters = self._prepare(claimed, rule_set, now, rehearsal)
-        handed_over = 0
-        outcome: Outcome | None = None
-        for letter in letters:
-            opened = self._record_and_open(outcome, letter, rule_set, now)
-            outcome = self._send(letter, opened, rule_set, rehearsal) if opened else None
-            handed_over += bool(outcome and outcome.kind == "sent")
-        self._record_and_open(outcome, None, rule_set, now)
-        if letters and (mine := self._made().get((rule_set.hash, channel, rehearsal))):
-            mine.close()
-        return handed_over
+        letters = self._prepare(claimed, rule_set, now) if claimed else []
+        return [letter.rehearsed() for letter in letters] if state.rehearsal else letters
 
     def _claim(
         self, channel: str, ids: Sequence[int], rule_set: RuleSet, state: mode.State, now: datetime
@@ -189,15 +201,15 @@ class Deliverer:
         found: dict[tuple[str, str, bool], Channel] = self._own.__dict__.setdefault("channels", {})
         return found
 
-    def _send(self, letter: Letter, opened: Opened, rule_set: RuleSet, rehearsal: bool) -> Outcome:
+    def _send(self, letter: Letter, opened: Opened, rule_set: RuleSet) -> Outcome:
         """Call the provider once, unless I slept since the try was opened: the lease may be another's."""
         name, number = letter.claimed.channel, opened.number
         timeout = call_seconds(rule_set, name)
         if clock.monotonic() - opened.at > timeout:
             return Outcome(letter, number, "failed", message="进程停顿过久，本次没有发出")
         try:
-            channel = self._channel(name, rule_set, rehearsal)
-            receipt: Receipt = channel.send(letter.message(timeout, rehearsal))
+            channel = self._channel(name, rule_set, letter.rehearsal)
+            receipt: Receipt = channel.send(letter.message(timeout))
         except UnknownOutcomeError as fault:
             return Outcome(letter, number, "unknown", message=str(fault))
         except DeliveryError as fault:
@@ -209,7 +221,12 @@ class Deliverer:
         return Outcome(letter, number, "sent", provider_id=receipt.provider_id)
 
     def _record_and_open(
-        self, outcome: Outcome | None, letter: Letter | None, rule_set: RuleSet, now: datetime
+        self,
+        connection: Connection,
+        outcome: Outcome | None,
+        letter: Letter | None,
+        rule_set: RuleSet,
+        now: datetime,
     ) -> Opened | None:
         """Record how the last try ended and open the next, in one transaction.
 
@@ -219,7 +236,7 @@ class Deliverer:
         while outcome is not None or letter is not None:
             at = clock.monotonic()
             try:
-                with writing(self.engine) as connection:
+                with connection.begin():
                     if outcome is not None:
                         _Recorder(connection, rule_set, now).record(outcome)
                     number = _open(connection, letter, rule_set, now) if letter else None
@@ -232,9 +249,7 @@ class Deliverer:
                 tries += 1
         return None
 
-    def _prepare(
-        self, claimed: Sequence[Claimed], rule_set: RuleSet, now: datetime, rehearsal: bool
-    ) -> list[Letter]:
+    def _prepare(self, claimed: Sequence[Claimed], rule_set: RuleSet, now: datetime) -> list[Letter]:
         """Look once more at what is claimed, store what fell out, and render the rest."""
         verdicts: list[Verdict] = []
         broken: list[tuple[Claimed, str]] = []
@@ -250,14 +265,20 @@ class Deliverer:
                     broken.append((one, f"{type(fault).__name__}: {fault}"))
         for one, why in broken:
             self._cannot_say(one, rule_set, now, why)
-        with writing(self.engine) as connection:
-            for verdict in verdicts:
-                _apply(connection, verdict, now)
+        budgeted = claimed[0].channel in rule_set.budgets
+        if budgeted or any(verdict.changes for verdict in verdicts):
+            with writing(self.engine) as connection:
+                if budgeted:
+                    burden.hold(connection, (verdict.notice.person for verdict in verdicts))
+                for verdict in verdicts:
+                    _apply(connection, verdict, now)
+                if budgeted:
+                    verdicts = [v for v in verdicts if _has_room(connection, v, rule_set, now)]
         renderer = self._renderer(rule_set)
         letters: list[Letter] = []
         for verdict in verdicts:
             if letter := self._letter(verdict, look, renderer, rule_set, now):
-                letters.append(letter.rehearsed() if rehearsal else letter)
+                letters.append(letter)
         return letters
 
     def _renderer(self, rule_set: RuleSet) -> Renderer:
@@ -269,29 +290,31 @@ class Deliverer:
     def _letter(
         self, verdict: Verdict, look: _Look, renderer: Renderer, rule_set: RuleSet, now: datetime
     ) -> Letter | None:
-        claimed = verdict.claimed
+        claimed, person = verdict.claimed, verdict.notice.person
         if claimed.unknowns > resends(rule_set, claimed.channel):
             with writing(self.engine) as connection:
                 _Recorder(connection, rule_set, now).give_up(claimed)
             return None
+        # An earlier leg may have said it over this very channel, and nobody knows.
+        repeat = claimed.unknowns > 0 or (claimed.notice, claimed.channel) in look.doubtful
         if claimed.frozen is not None:
-            return Letter(claimed, claimed.frozen, claimed.unknowns > 0, verdict.leg)
+            return Letter(claimed, claimed.frozen, repeat, verdict.leg, person, verdict.on)
         if not verdict.lines and not verdict.notice.tells_lines:
             return None
         try:
-            content = look.render(verdict, renderer)
+            content = _approved(verdict) or look.render(verdict, renderer)
         except DubanError as fault:
             self._cannot_say(claimed, rule_set, now, str(fault))
             return None
-        person = look.persons[verdict.notice.person]
-        address = person.address(claimed.channel)
+        addressee = look.persons[person]
+        address = addressee.address(claimed.channel)
         if address is None:
             self._cannot_say(claimed, rule_set, now, "此人在这个渠道上没有地址")
             return None
         key = f"n{claimed.notice}d{claimed.id}a{claimed.attempts + 1}"
         items = [item.id for item, _ in verdict.lines]
-        frozen = {"key": key, "address": address, "name": person.name, "content": content, "items": items}
-        return Letter(claimed, frozen, repeat=False, leg=verdict.leg)
+        frozen = {"key": key, "address": address, "name": addressee.name, "content": content, "items": items}
+        return Letter(claimed, frozen, repeat, verdict.leg, person, verdict.on)
 
     def _cannot_say(self, claimed: Claimed, rule_set: RuleSet, now: datetime, why: str) -> None:
         """Go on to the next leg: this one cannot be rendered or addressed."""
@@ -301,16 +324,50 @@ class Deliverer:
                 _Recorder(connection, rule_set, now).next_leg_if_failed(claimed, why)
 
 
-def draft(engine: Engine, rule_set: RuleSet, notice: int, now: datetime) -> str:
-    """Return what a notice would say by e-mail if it left now: what an approver reads before he signs."""
-    unsent = Claimed(0, notice, 0, "email", 0, 0, 0, None)
+def documents(engine: Engine, rule_set: RuleSet, notice: int, now: datetime) -> dict[int, Document]:
+    """Return what a waiting notice, and those that carry the same decision, would say if they left now.
+
+    This is what an approver reads, by notice. A notice that has nothing to say any more has no words.
+    """
     with reading(engine) as connection:
-        look = _Look(connection, rule_set, [unsent], now)
-        verdict = look.judge(unsent)
-    if not verdict.lines:
-        return ""
-    content = look.render(verdict, Renderer(rule_set.templates))
-    return f"{content['subject']}\n\n{content['text']}"
+        loaded = notices.load(connection, [notice])
+        same = _carried_along(connection, loaded[notice]) if notice in loaded else []
+        if not same:
+            return {}
+        pages = [(n.id, channel) for n in notices.load(connection, same).values() for channel in _channels(n)]
+        drafts = [Claimed(i, number, 0, channel, 0, 0, 0, None) for i, (number, channel) in enumerate(pages)]
+        look = _Look(connection, rule_set, drafts, now)
+        verdicts = [look.judge(draft) for draft in drafts]
+    renderer = Renderer(rule_set.templates)
+    written: dict[int, dict[str, dict[str, object]]] = {number: {} for number in same}
+    for verdict in verdicts:
+        if content := _drafted(look, verdict, renderer):
+            written[verdict.notice.id][verdict.claimed.channel] = content
+    return {number: Document(contents) for number, contents in written.items()}
+
+
+def _carried_along(connection: Connection, notice: Notice) -> list[int]:
+    """Return the notices that leave when this one may; one that the gate on floods holds leaves alone."""
+    return [notice.id] if notice.state == "held" else notices.same_document(connection, notice)
+
+
+def _drafted(look: _Look, verdict: Verdict, renderer: Renderer) -> dict[str, object] | None:
+    try:
+        return look.render(verdict, renderer) if verdict.lines else None
+    except DubanError:
+        log.exception("cannot draft", extra={"notice": verdict.notice.id})
+        return None  # delivery finds the same, and takes the next leg
+
+
+def _channels(notice: Notice) -> tuple[str, ...]:
+    """Return every channel that a notice may take."""
+    return tuple(dict.fromkeys((*(channel for leg in notice.legs for channel in leg), MANUAL)))
+
+
+def _approved(verdict: Verdict) -> Mapping[str, object] | None:
+    """Return the words that a person approved for this channel: they leave unchanged."""
+    document = verdict.notice.document
+    return document.contents.get(verdict.claimed.channel) if document else None
 
 
 def call_seconds(rule_set: RuleSet, channel: str) -> float:
@@ -320,8 +377,11 @@ def call_seconds(rule_set: RuleSet, channel: str) -> float:
 
 
 def resends(rule_set: RuleSet, channel: str) -> int:
-    """Return how often bytes whose fate is unknown are sent again."""
-    return int(_on_unknown(rule_set, channel) == "resend")
+    """Return how often bytes whose fate is unknown are sent again.
+
+    A task for the office does not leave the house: noting it twice is noting it once.
+    """
+    return len(BACKOFF) if channel == MANUAL else int(_on_unknown(rule_set, channel) == "resend")
 
 
 def _on_unknown(rule_set: RuleSet, channel: str) -> str:
@@ -341,7 +401,14 @@ def lease_of(rule_set: RuleSet, channel: str) -> timedelta:
 def _open(connection: Connection, letter: Letter, rule_set: RuleSet, now: datetime) -> int | None:
     until = clock.wall() + lease_of(rule_set, letter.claimed.channel)
     return deliveries.open_attempt(
-        connection, letter.claimed, letter.frozen, now, until, repeat=letter.repeat
+        connection,
+        letter.claimed,
+        letter.frozen,
+        now,
+        until,
+        repeat=letter.repeat,
+        person=letter.person,
+        on=letter.on,
     )
 
 
@@ -351,6 +418,8 @@ class Verdict:
 
     claimed: Claimed
     notice: Notice
+    on: date
+    """The office day on which it is looked at: if it leaves now, it burdens the person on this day."""
     lines: tuple[Line, ...]
     dropped: tuple[tuple[int, Reason], ...] = ()
     heirs: tuple[tuple[int, NewItem], ...] = ()
@@ -361,6 +430,20 @@ class Verdict:
     @property
     def leg(self) -> str:
         return leg_name(self.notice.legs, self.claimed.leg)
+
+    @property
+    def says_something(self) -> bool:
+        """Whether there is anything to send: a line, the morning note, or bytes that are frozen."""
+        return bool(self.lines) or self.notice.tells_lines or self.claimed.frozen is not None
+
+    @property
+    def changes(self) -> bool:
+        """Whether the look found anything that is to be stored."""
+        return bool(self.dropped or self.heirs or self.vacant) or not self.says_something
+
+
+Anchored = tuple[Subject, str, int, int]
+"""What an item speaks of, and to whom: subject, ladder, anchor version, person."""
 
 
 class _Look:
@@ -376,19 +459,61 @@ class _Look:
         stored = [item for items in self.items.values() for item in items]
         self.decisions = decisions.load(connection, (item.decision for item in stored))
         subjects = [self.decisions[item.decision].subject for item in stored]
-        self.known = facts.load(connection, subjects, rule_set.campaigns)
+        ladders = {decision.ladder for decision in self.decisions.values()}
+        self.known = facts.load(connection, subjects, rule_set.campaigns, ladders)
         zones = [zone_of(self.known.campaigns, notice.campaign) for notice in self.notices.values()]
-        today = local_day(now, zones[0])
-        self.directory = people.directory(connection, today)
-        self.units = people.unit_ids(connection, today)
+        self.today = local_day(now, zones[0])
+        self.connection = connection
+        self.directory = people.directory(connection, self.today, self._concerned(subjects))
         self.signed = notices.signed(connection, subjects) if rule_set.asks_signatures else set()
-        self.rivals = notices.rivals(connection, subjects, {item.person for item in stored})
-        self.siblings = notices.siblings(connection, self.decisions)
-        self.persons = people.load_all(connection)
+        self.muted = mutes.persons_muted(connection, now)
+        self.rivals = self._rivals(subjects, {item.person for item in stored})
+        self.doubtful = deliveries.doubtful(connection, {c.notice for c in claimed if c.leg})
+        self.persons = people.asked(connection, self._named())
         self.titles = people.titles(connection, {n.person for n in self.notices.values()})
         told_group = any(notice.audience is Audience.GROUP for notice in self.notices.values())
         self.unreached = self._unreached(connection) if told_group else ()
         self.contexts: dict[int, dict[str, Any]] = {}
+
+    def _concerned(self, subjects: Iterable[Subject]) -> set[int] | None:
+        """Return the units whose seats matter here; ``None`` where any may: for what concerns all of them."""
+        concerned = {self.known.unit_of(subject) for subject in subjects if subject in self.known.facts}
+        rungs = (self._rung(decision) for decision in self.decisions.values())
+        if None in concerned or any(tells_every_unit(rung) for rung in rungs if rung):
+            return None
+        return {unit for unit in concerned if unit is not None}
+
+    def _named(self) -> set[int]:
+        """Return the persons that messages surely name: who is told, and the heads of the units concerned."""
+        told = {notice.person for notice in self.notices.values()}
+        units = {case.unit for case in self.known.cases.values()}
+        heads = (self.directory.resolve((Role.UNIT_HEAD,), unit) for unit in units)
+        return told | {head.person for found in heads for head in found}
+
+    def _rung(self, decision: decisions.Decision) -> Rung | None:
+        ladder = self.rule_set.ladders.get(decision.ladder)
+        return ladder.rung(decision.rung) if ladder else None
+
+    @cached_property
+    def units(self) -> list[int]:
+        """The units that stand today."""
+        return people.unit_ids(self.connection, self.today)
+
+    @cached_property
+    def siblings(self) -> Mapping[int, list[StoredItem]]:
+        """All items of the decisions, whatever became of them."""
+        return notices.siblings(self.connection, self.decisions)
+
+    def _rivals(self, subjects: Sequence[Subject], persons: Iterable[int]) -> dict[Anchored, list[Rival]]:
+        """Return what else has come for these persons, by what it speaks of."""
+        found: dict[Anchored, list[Rival]] = {}
+        if not self.decisions:
+            return found
+        earliest = min(decision.instant for decision in self.decisions.values())
+        for rival in notices.rivals(self.connection, subjects, persons, earliest):
+            speaks_of = (rival.subject, rival.ladder, rival.anchor_version, rival.person)
+            found.setdefault(speaks_of, []).append(rival)
+        return found
 
     def _unreached(self, connection: Connection) -> tuple[str, ...]:
         """Say which rungs reached nobody; a brief tells the group of them."""
@@ -396,8 +521,7 @@ class _Look:
         by_id = decisions.load(connection, (decision for decision, _, _ in gaps))
         said: list[str] = []
         for number, _, line in gaps:
-            ladder = self.rule_set.ladders.get(by_id[number].ladder)
-            rung = ladder.rung(by_id[number].rung) if ladder else None
+            rung = self._rung(by_id[number])
             if rung and line < len(rung.to):
                 seats = "、".join(ROLE_TITLES[role] for role in rung.to[line])
                 said.append(f"{seats}空缺，{rung.act.label}")
@@ -420,7 +544,8 @@ class _Look:
                     heirs += [(item.id, heir) for heir in self._heirs(item)]
                     vacant += self._vacant(item)
         lines = tuple(sorted(kept, key=self._order))
-        verdict = Verdict(claimed, notice, lines, tuple(dropped), tuple(heirs), tuple(vacant))
+        on = local_day(self.now, zone_of(self.known.campaigns, notice.campaign))
+        verdict = Verdict(claimed, notice, on, lines, tuple(dropped), tuple(heirs), tuple(vacant))
         if claimed.frozen is None and (lines or notice.tells_lines):
             self.contexts[claimed.id] = contexts.build(notice, lines, self._reference())
         return verdict
@@ -464,6 +589,7 @@ class _Look:
             outranked_by=self._outranked_by(item, decision),
             to_alive=self._to_alive(item, decision),
             needs_approval=self.rule_set.acts[rung.act].approval is not None,
+            muted_by=self.muted.get(item.person),
         )
         return still_due(looked, about, self.now)
 
@@ -472,7 +598,8 @@ class _Look:
         decision, lines = self.decisions[item.decision], self._lines(item)
         if item.line >= len(lines):
             return ()
-        return self.directory.resolve(lines[item.line], self.known.unit_of(decision.subject), self.units)
+        line, unit = lines[item.line], self.known.unit_of(decision.subject)
+        return self.directory.resolve(line, unit, self.units if names_every_unit(line) else ())
 
     def _heirs(self, item: StoredItem) -> list[NewItem]:
         """Return items for those who hold the seat now and have not been told, nor will be.
@@ -493,9 +620,7 @@ class _Look:
         return list(heirs.values())
 
     def _lines(self, item: StoredItem) -> tuple[Addressee, ...]:
-        decision = self.decisions[item.decision]
-        ladder = self.rule_set.ladders.get(decision.ladder)
-        rung = ladder.rung(decision.rung) if ladder else None
+        rung = self._rung(self.decisions[item.decision])
         if rung is None:
             return ()
         return rung.to if item.part is Part.TO else rung.copy
@@ -508,20 +633,18 @@ class _Look:
 
     def _outranked_by(self, item: StoredItem, decision: decisions.Decision) -> str | None:
         """Return a later rung of the ladder, not weaker, that has come for this person."""
+        # Of the same anchor: a rung of a deadline that was moved outranks nothing.
+        same = (decision.subject, decision.ladder, decision.anchor_version, item.person)
+        later = [r for r in self.rivals.get(same, ()) if r.instant > decision.instant and r.item != item.id]
+        if not later:
+            return None
         mine = contexts.weight(decision, self.rule_set.ladders)
-        for rival in self.rivals:
-            if self._same(rival, item, decision) and rival.instant > decision.instant:
-                ladder = self.rule_set.ladders[decision.ladder]
-                rung = ladder.rung(rival.rung)
-                if rung and rung.act.rank >= mine.rank and not self.rule_set.acts[rung.act].approval:
-                    return rival.rung
+        ladder = self.rule_set.ladders[decision.ladder]
+        for rival in later:
+            rung = ladder.rung(rival.rung)
+            if rung and rung.act.rank >= mine.rank and not self.rule_set.acts[rung.act].approval:
+                return rival.rung
         return None
-
-    def _same(self, rival: Rival, item: StoredItem, decision: decisions.Decision) -> bool:
-        """Whether a rival speaks of the same anchor: a rung of a deadline that was moved outranks nothing."""
-        theirs = (rival.subject, rival.ladder, rival.anchor_version, rival.person)
-        mine = (decision.subject, decision.ladder, decision.anchor_version, item.person)
-        return rival.item != item.id and theirs == mine
 
     def _to_alive(self, item: StoredItem, decision: decisions.Decision) -> bool:
         """Whether anything that a copy copies is still to be said, or was."""
@@ -547,15 +670,40 @@ def _apply(connection: Connection, verdict: Verdict, now: datetime) -> None:
     mine = notices.drop_items(connection, verdict.dropped, now)
     notices.put_heirs(connection, [heir for item, heir in verdict.heirs if item in mine], now)
     notices.put_unaddressed(connection, [gap for item, gap in verdict.vacant if item in mine], now)
-    if verdict.lines or verdict.notice.tells_lines or verdict.claimed.frozen is not None:
+    if verdict.says_something:
         return
     notice = verdict.notice.id
     if deliveries.settle(connection, verdict.claimed, "dropped"):
         deliveries.drop_others(connection, notice)
         # Where another channel is at it, how that ends decides.
-        if set(deliveries.leg_states(connection, notice, verdict.claimed.leg)) <= {"failed", "dropped"}:
+        if deliveries.OVER.issuperset(deliveries.leg_states(connection, notice, verdict.claimed.leg)):
             reason = notices.reason_json(verdict.dropped[0][1]) if verdict.dropped else {}
             notices.end(connection, notice, "dropped", reason, now)
+
+
+def _has_room(connection: Connection, verdict: Verdict, rule_set: RuleSet, now: datetime) -> bool:
+    """Count what is about to leave against the person's budget; without room, go on to the next leg.
+
+    Frozen bytes have been counted, and one thing of a notice that is exempt exempts the whole.
+    """
+    claimed, notice = verdict.claimed, verdict.notice
+    if claimed.frozen is not None or not (verdict.lines or notice.tells_lines):
+        return True
+    load = Burden(notice.person, verdict.on, notice.act.rank if notice.act else -1, now)
+    budget = None if _is_exempt(verdict, rule_set) else rule_set.budgets[claimed.channel]
+    if burden.take(connection, claimed, load, budget):
+        return True
+    if burden.turn_away(connection, claimed, load):
+        _Recorder(connection, rule_set, now).next_leg_if_failed(claimed, "已到额度")
+    return False
+
+
+def _is_exempt(verdict: Verdict, rule_set: RuleSet) -> bool:
+    """Whether it is the office's note, or has anything in it that no budget holds."""
+    acts = {
+        rung.act for _, decision in verdict.lines if (rung := rule_set.rung(decision.ladder, decision.rung))
+    }
+    return verdict.notice.kind == "note" or any(is_exempt(rule_set.acts[act]) for act in acts)
 
 
 class _Recorder:
@@ -586,8 +734,10 @@ class _Recorder:
             case "unknown":
                 self._unknown(claimed)
             case "refused":
+                deliveries.undoubt(self.connection, claimed.id, outcome.number)
                 self._failed(claimed, outcome.message)
             case _:
+                deliveries.undoubt(self.connection, claimed.id, outcome.number)
                 self._try_again(claimed, outcome)
 
     def _sent(self, letter: Letter, number: int) -> None:
@@ -624,10 +774,14 @@ class _Recorder:
     def _tomorrow(self, claimed: Claimed) -> datetime:
         notice = notices.load(self.connection, [claimed.notice])[claimed.notice]
         zone = self._zone(notice)
-        tomorrow = midnight(self.rule_set.calendar.shift(local_day(self.now, zone), 1), zone)
+        tomorrow = self._next_workday(zone)
         window = self.rule_set.channel_windows.get(claimed.channel, self.rule_set.window)
         calendar, key = self.rule_set.calendar, str(claimed.id)
         return departure(claimed.channel, tomorrow, window, calendar, zone, key=key)
+
+    def _next_workday(self, zone: tzinfo) -> datetime:
+        """Return the midnight that begins the next working day."""
+        return midnight(self.rule_set.calendar.shift(local_day(self.now, zone), 1), zone)
 
     def _zone(self, notice: Notice) -> tzinfo:
         return zone_of(facts.load_campaigns(self.connection, self.rule_set.campaigns), notice.campaign)
@@ -643,7 +797,7 @@ class _Recorder:
         """
         states = deliveries.leg_states(self.connection, claimed.notice, claimed.leg)
         notice = notices.load(self.connection, [claimed.notice])[claimed.notice]
-        if notice.state != "ready" or any(state not in ("failed", "dropped") for state in states):
+        if notice.state != "ready" or not deliveries.OVER.issuperset(states):
             return
         if hold or claimed.channel == MANUAL:
             reason = {"code": "unknown" if hold else "failed", "why": why}
@@ -659,5 +813,17 @@ class _Recorder:
             key=str(person.id),
             start=claimed.leg + 1,
         )
+        if opening.leg == len(notice.legs) and burden.was_turned_away(self.connection, notice.id):
+            notices.hold_until(self.connection, notice.id, self._next_bundle(notice), self.now)
+            return
         notices.move_to_leg(self.connection, notice.id, opening.leg)
         notices.open_legs(self.connection, [(notice.id, opening.leg, opening.times)])
+
+    def _next_bundle(self, notice: Notice) -> datetime:
+        """Return the next slot of a notice's bundle; what leaves at once waits for the next working day."""
+        rules, zone = self.rule_set, self._zone(notice)
+        bundle = rules.bundles.get(notice.bundle)
+        if bundle is None:
+            return rules.window.open_from(self._next_workday(zone), rules.calendar, zone)
+        slot = bundle.slot_from(self.now + timedelta(microseconds=1), rules.calendar, zone)
+        return rules.window.open_from(slot, rules.calendar, zone)

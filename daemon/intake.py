@@ -23,6 +23,7 @@ from daemon.sheets import CaseRow, Sheet, check
 from daemon.store import cases, facts, registry, settings, subjects
 from daemon.store.cases import Gate
 from daemon.store.engine import reading, writing
+from daemon.store.newcomers import Newcomers
 
 NOON = time(12)
 
@@ -107,6 +108,7 @@ class _Ledger:
         self.since = None if catch_up else midnight(self.today, self.campaign.zone)
         self.units = registry.units_by_name(connection)
         self.on_file = cases.all_by_no(connection, self.number, hold=True)
+        self.newcomers = Newcomers(connection, rule_set.ladders, rule_set.calendar, self.campaign.zone, now)
         self.imported = imported
 
     def store(self, sheet: Sheet) -> list[Fault]:
@@ -117,7 +119,12 @@ class _Ledger:
                 self._store(row)
             except RefusedError as refused:
                 faults.append(Fault(row.place or sheet.place, row.line, 0, "", str(refused)))
+        self.newcomers.store()
         return faults
+
+    def _gate(self, case: Case) -> Gate | Newcomers:
+        """Return what lets events of a case through: many new ones are stored together."""
+        return self.gate if case.id else self.newcomers
 
     def _store(self, row: CaseRow) -> None:
         draft = draft_of(row, self.number, self.units)
@@ -131,7 +138,7 @@ class _Ledger:
 
     def _register(self, draft: Case, row: CaseRow) -> Case:
         event = Event(EventKind.REGISTERED, row.found_on or self.today, by=self.by)
-        case = self.gate.register(
+        case = self.newcomers.register(
             draft, event, self.campaign.numbering, self.since, Move.LOOKED if self.since else self.move
         )
         self.on_file[case.no] = case
@@ -143,7 +150,7 @@ class _Ledger:
         for event in self._news(case, row):
             fresh = case.assigned_on is None or before.assigned_on is None
             move = self.move if fresh else None
-            case = self.gate.pass_through(case, event, move=move, fill=True)
+            case = self._gate(case).pass_through(case, event, move=move, fill=True)
         self.on_file[case.no] = case
         return case is not before
 
@@ -176,7 +183,7 @@ class _Ledger:
             )
         if changes:
             event = Event(EventKind.CORRECTED, self.today, self.by, changes=changes)
-            self.on_file[case.no] = self.gate.pass_through(case, event)
+            self.on_file[case.no] = self._gate(case).pass_through(case, event)
         return bool(changes)
 
 

@@ -14,7 +14,7 @@ from daemon.config.compiled import RuleSet
 from daemon.errors import NotFoundError, RefusedError, StaleRulesError
 from daemon.release import release, upcoming_note
 from daemon.scan import scan
-from daemon.store import agenda, decisions, deliveries, mode, settings
+from daemon.store import agenda, decisions, deliveries, mode, notices, settings
 from daemon.store.engine import reading, writing
 from daemon.sweep import sweep
 
@@ -39,19 +39,25 @@ class Ticked:
 
 
 def tick(
-    engine: Engine, rules: Callable[[], RuleSet], hint: Hint, now: datetime, term: timedelta = HINT_TERM
+    engine: Engine,
+    rules: Callable[[], RuleSet],
+    hint: Hint,
+    now: datetime,
+    term: timedelta = HINT_TERM,
+    alive: Callable[[], object] = lambda: None,
 ) -> Ticked:
     """Do all that is due at ``now``. Two of these at once, or one killed anywhere, do no harm.
 
-    A hint older than ``term`` (wall time) is taken for lost.
+    A hint older than ``term`` (wall time) is taken for lost. ``alive`` is called between the batches of what
+    may take long.
     """
     check_clock(engine, now)
     looked = made = 0
     while True:
         rule_set = rules()
         try:
-            looked += scan(engine, rule_set, now)
-            fresh = release(engine, rule_set, now)
+            looked += scan(engine, rule_set, now, alive=alive)
+            fresh = release(engine, rule_set, now, alive)
         except StaleRulesError:
             log.info("the rule set changed; planning again")
             continue
@@ -121,6 +127,7 @@ def next_instant(connection: Connection, rule_set: RuleSet) -> datetime | None:
         agenda.earliest(connection),
         decisions.next_release(connection),
         deliveries.next_at(connection),
+        notices.next_held(connection),
         note.at if (note := upcoming_note(connection, rule_set)) else None,
     ]
     return min((m for m in moments if m is not None), default=None)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from functools import cached_property, partial
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import cached_property
 from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
@@ -17,32 +20,42 @@ from daemon.domain.flood import HOUR, Coming
 from daemon.domain.flood import holds as flood_holds
 from daemon.domain.ladder import Act, ActPolicy, Addressee, Audience, Part, Role, Rung
 from daemon.domain.legs import Hours, open_leg
-from daemon.domain.people import Directory, Recipient
+from daemon.domain.people import UP, Directory, Recipient, names_every_unit, tells_every_unit
 from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
 from daemon.domain.strength import Strength, strength
 from daemon.domain.workdays import local_day
 from daemon.errors import StaleRulesError
-from daemon.store import agenda, decisions, facts, holds, morning, notices, people, rules, settings
+from daemon.store import agenda, decisions, facts, holds, morning, mutes, notices, people, rules, settings
 from daemon.store.decisions import Decision
-from daemon.store.engine import reading, writing
+from daemon.store.engine import chunks, reading, writing
 from daemon.store.facts import Known
+from daemon.store.morning import Line, Waiting
 from daemon.store.notices import Gap, NewItem, NewNotice, StoredItem
 from daemon.store.people import Person
 
 log = logging.getLogger(__name__)
+AT_ONCE = 1000
+"""So many decisions or items go into one transaction: on SQLite the workers wait for it."""
 PATIENCE = timedelta(minutes=5)
 """How long the release of a moment waits for what is due at or before it to be planned."""
 MORNING = "morning"
+MORNINGS_BEFORE_ABOVE = 3
+"""On how many mornings an approver is told of what waits before the seat above is (design.md §5)."""
 OFFICE: Addressee = (Role.OFFICE_DUTY, Role.OFFICE_DIRECTOR)
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)
 
 
-def release(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
-    """Release every moment that has come; return how many notices were made."""
+def release(
+    engine: Engine, rule_set: RuleSet, now: datetime, alive: Callable[[], object] = lambda: None
+) -> int:
+    """Release every moment that has come; return how many notices were made.
+
+    ``alive`` is called between transactions: a moment may be long.
+    """
     made = 0
     while (moment := _ready_moment(engine, now)) is not None:
-        made += _release_moment(engine, rule_set, moment, now)
+        made += _release_moment(engine, rule_set, moment, now, alive)
     return made + _morning_note(engine, rule_set, now)
 
 
@@ -50,7 +63,7 @@ def _ready_moment(engine: Engine, now: datetime) -> datetime | None:
     with reading(engine) as connection:
         moment = decisions.next_release(connection)
         if moment is None or moment > now:
-            return now if notices.has_unbound(connection) else None
+            return now if notices.has_unbound(connection, now) else None
         unplanned = agenda.earliest(connection)
     waits = unplanned is not None and unplanned <= moment and now < moment + PATIENCE
     return None if waits else moment
@@ -68,52 +81,109 @@ class Candidate:
     strength: Strength
 
     @property
-    def rivalry(self) -> tuple[object, str, int]:
-        return (self.decision.subject, self.decision.ladder, self.recipient.person)
+    def rivalry(self) -> tuple[str, int, str, int]:
+        subject = self.decision.subject
+        return (subject.kind.value, subject.id, self.decision.ladder, self.recipient.person)
 
 
-def _release_moment(engine: Engine, rule_set: RuleSet, moment: datetime, now: datetime) -> int:
-    """Release one moment, in one short transaction under one row lock.
+def _release_moment(
+    engine: Engine, rule_set: RuleSet, moment: datetime, now: datetime, alive: Callable[[], object]
+) -> int:
+    """Release one moment, in short transactions under one row lock: nobody waits long, and a hundred thousand
+    decisions are as good as ten.
 
-    1. Resolve the people of each decision, and of gaps that reached nobody before.
-    2. Look: drop what is no longer due, with the reason.
-    3. Fold: for one subject, ladder and person only the strongest goes.
-    4. Bind what is left into notices, one for each person, bundle and legs.
+    1. Try the gaps again that reached nobody before.
+    2. Resolve the people of each decision: their items wait for a notice.
+    3. Bind what waits, some persons at a time, each with all that waits for him: it is looked at, folded and
+       bound into notices.
+
+    Who dies in between leaves items that wait; the next release binds them.
     """
+    with reading(engine) as connection:
+        gaps = notices.open_gaps(connection)
+        due = decisions.of_moment(connection, moment)
+    for some in chunks(gaps, AT_ONCE):
+        _retry(engine, rule_set, some, now)
+        alive()
+    for numbers in chunks(due, AT_ONCE):
+        _address(engine, rule_set, numbers, now)
+        alive()
+    made = 0
+    with reading(engine) as connection:
+        waiting = notices.unbound_by_person(connection, now)
+    person_of = {item: person for person, item in waiting}
+    later = set(person_of.values())
+    for items in _together(waiting, AT_ONCE):
+        later -= {person_of[item] for item in items}
+        made += _bind(engine, rule_set, items, moment, now, len(later))
+        alive()
+    return made
+
+
+@contextmanager
+def _releasing(engine: Engine, rule_set: RuleSet) -> Iterator[Connection]:
+    """Open a transaction in which nobody else releases, and the rules are those that we know."""
     with writing(engine) as connection:
         settings.lock(connection, "release")
         if rules.active_hash(connection) != rule_set.hash:
             raise StaleRulesError
-        due = decisions.of_moment(connection, moment)
-        waiting = notices.unbound(connection)
-        gaps = notices.open_gaps(connection)
-        ids = [i.decision for i in waiting] + [decision for decision, _, _ in gaps]
-        earlier = decisions.load(connection, ids)
-        known = facts.load(connection, (d.subject for d in (*due, *earlier.values())), rule_set.campaigns)
-        office = _Office(connection, rule_set, known, now)
-        fresh, unreached = office.address(due)
-        retried, filled = office.retry(gaps, earlier)
-        by_pair = notices.put_items(connection, [*fresh, *retried], now)
-        notices.put_unaddressed(connection, unreached, now)
-        for gap in filled:
+        yield connection
+
+
+def _retry(engine: Engine, rule_set: RuleSet, gaps: Sequence[Gap], now: datetime) -> None:
+    with _releasing(engine, rule_set) as connection:
+        still = set(notices.open_gaps(connection))
+        mine = [gap for gap in gaps if gap in still]
+        earlier = decisions.load(connection, [decision for decision, _, _ in mine])
+        made, closed = _Office(connection, rule_set, earlier.values(), now).retry(mine, earlier)
+        notices.put_items(connection, made, now)
+        for gap in closed:
             notices.close_gap(connection, gap, now)
-        candidates = office.candidates([*fresh, *retried], by_pair, {d.id: d for d in due} | earlier)
-        candidates += office.waiting_candidates(connection, waiting, earlier, now)
-        strongest, weaker = fold(candidates)
+
+
+def _address(engine: Engine, rule_set: RuleSet, numbers: Sequence[int], now: datetime) -> None:
+    with _releasing(engine, rule_set) as connection:
+        due = decisions.unreleased(connection, numbers)
+        made, unreached = _Office(connection, rule_set, due, now).address(due)
+        notices.put_items(connection, made, now)
+        notices.put_unaddressed(connection, unreached, now)
+        decisions.mark_released(connection, [decision.id for decision in due], now)
+
+
+def _together(waiting: Sequence[tuple[int, int]], size: int) -> Iterator[list[int]]:
+    """Cut (person, item) pairs into parts of at least ``size`` items; none of them splits a person."""
+    part: list[int] = []
+    for _, of_person in groupby(waiting, key=itemgetter(0)):
+        part += [item for _, item in of_person]
+        if len(part) >= size:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def _bind(
+    engine: Engine, rule_set: RuleSet, items: Sequence[int], moment: datetime, now: datetime, later: int
+) -> int:
+    """Bind these items; ``later`` persons of the same moment come after, and count for the gate on floods."""
+    with _releasing(engine, rule_set) as connection:
+        waiting = [item for some in chunks(items) for item in notices.unbound(connection, some)]
+        of_them = decisions.load(connection, (item.decision for item in waiting))
+        office = _Office(connection, rule_set, of_them.values(), now)
+        strongest, weaker = fold(office.candidates(waiting, of_them))
         notices.supersede(connection, weaker, now)
-        bound = _gated(connection, rule_set, office.bind(connection, strongest, moment), now)
+        bound = _gated(connection, rule_set, office.bind(connection, strongest, moment), now, later)
         made = notices.put_notices(connection, bound, now)
         _ask(connection, office, list(zip(made, bound, strict=True)))
-        decisions.mark_released(connection, [d.id for d in due], now)
-    return len(made)
+        return len(made)
 
 
 def _gated(
-    connection: Connection, rule_set: RuleSet, bound: Sequence[NewNotice], now: datetime
+    connection: Connection, rule_set: RuleSet, bound: Sequence[NewNotice], now: datetime, later: int
 ) -> list[NewNotice]:
     """Hold what the gate on floods does not let through; what waits for approval is looked at anyway."""
     free = [notice for notice in bound if not notice.approval]
-    lately = holds.made_since(connection, now - HOUR) if free else 0
+    lately = holds.made_since(connection, now - HOUR) + later if free else 0
     found = iter(flood_holds(rule_set.flood, lately, [Coming(n.bundle, n.to_group) for n in free]))
     return [notice if notice.approval else replace(notice, hold=next(found)) for notice in bound]
 
@@ -126,8 +196,9 @@ def _ask(connection: Connection, office: _Office, made: Sequence[tuple[int, NewN
     campaign = held[0][1].campaign
     persons = people.load(connection, (notice.person for _, notice in held[: morning.EXAMPLES]))
     examples = [f"{number}号{persons[n.person].name}" for number, n in held[: morning.EXAMPLES]]
-    line = {"kind": morning.LineKind.HELD.value, "count": len(held), "examples": examples}
-    notices.put_notices(connection, office.tell(holds.ASK, campaign, office.now, [line]), office.now)
+    line = morning.Line(morning.LineKind.HELD, len(held), office.now, tuple(examples))
+    reached = {r.person: (Audience.OFFICE, [line]) for r in office.directory(campaign).resolve(OFFICE, None)}
+    notices.put_notices(connection, office.tell(holds.ASK, campaign, office.now, reached), office.now)
 
 
 def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[tuple[int, int]]]:
@@ -138,7 +209,7 @@ def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[tuple[i
     kept = [c for c in candidates if c.strength.needs_approval]
     pairs: list[tuple[int, int]] = []
     rest = sorted(
-        (c for c in candidates if not c.strength.needs_approval), key=lambda c: (repr(c.rivalry), c.strength)
+        (c for c in candidates if not c.strength.needs_approval), key=lambda c: (c.rivalry, c.strength)
     )
     for _, rivals in groupby(rest, key=lambda c: c.rivalry):
         *weaker, strongest = rivals
@@ -150,10 +221,18 @@ def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[tuple[i
 class _Office:
     """Everything that a release looks things up in, as of its moment."""
 
-    def __init__(self, connection: Connection, rule_set: RuleSet, known: Known, now: datetime) -> None:
-        self.connection, self.rule_set, self.known, self.now = connection, rule_set, known, now
+    def __init__(
+        self, connection: Connection, rule_set: RuleSet, about: Collection[Decision], now: datetime
+    ) -> None:
+        self.connection, self.rule_set, self.now = connection, rule_set, now
+        subjects = dict.fromkeys(decision.subject for decision in about)
+        ladders = {decision.ladder for decision in about}
+        self.known = facts.load(connection, subjects, rule_set.campaigns, ladders)
+        self.signed = notices.signed(connection, self.known.facts) if rule_set.asks_signatures else set()
         self._directories: dict[date, Directory] = {}
-        self.signed = notices.signed(connection, known.facts) if rule_set.asks_signatures else set()
+        self.muted = mutes.persons_muted(connection, now)
+        self._resolved: dict[tuple[int, Addressee, int | None], tuple[Recipient, ...]] = {}
+        self._about = about
 
     @cached_property
     def units(self) -> list[int]:
@@ -164,8 +243,16 @@ class _Office:
     def directory(self, campaign: int) -> Directory:
         on = local_day(self.now, self.known.campaigns[campaign].zone)
         if on not in self._directories:
-            self._directories[on] = people.directory(self.connection, on)
+            self._directories[on] = people.directory(self.connection, on, self._concerned)
         return self._directories[on]
+
+    @cached_property
+    def _concerned(self) -> set[int] | None:
+        """The units whose seats matter here; ``None`` where any may: for what concerns all of them."""
+        concerned = {self.known.unit_of(subject) for subject in self.known.facts}
+        if any(tells_every_unit(rung) for rung in map(self.rung, self._about) if rung):
+            return None
+        return {unit for unit in concerned if unit is not None}
 
     def address(self, due: Sequence[Decision]) -> tuple[list[NewItem], list[Gap]]:
         """Resolve the people of decisions; return items, and the lines of ``to`` that reached nobody."""
@@ -181,7 +268,7 @@ class _Office:
                 for recipient in reached:
                     if recipient.person not in seen:
                         seen.add(recipient.person)
-                        made.append(self._item(decision, recipient, part, number))
+                        made.append(NewItem(decision.id, recipient, part, number))
         return made, gaps
 
     def retry(self, gaps: Sequence[Gap], by_id: Mapping[int, Decision]) -> tuple[list[NewItem], list[Gap]]:
@@ -199,7 +286,7 @@ class _Office:
                 closed.append(gap)
                 fresh = [r for r in reached if (decision.id, r.person) not in told]
                 told |= {(decision.id, r.person) for r in fresh}
-                made += [self._item(decision, r, part, number) for r in fresh]
+                made += [NewItem(decision.id, r, part, number) for r in fresh]
         return made, closed
 
     def _is_due(self, decision: Decision) -> bool:
@@ -213,15 +300,21 @@ class _Office:
     def resolve(self, decision: Decision, line: Addressee) -> tuple[Recipient, ...]:
         if decision.subject not in self.known.facts:
             return ()
-        unit = self.known.unit_of(decision.subject)
-        return self.directory(decision.campaign).resolve(line, unit, self.units)
+        key = (decision.campaign, line, self.known.unit_of(decision.subject))
+        if key not in self._resolved:
+            units = self.units if names_every_unit(line) else ()
+            self._resolved[key] = self.directory(decision.campaign).resolve(line, key[2], units)
+        return self._resolved[key]
 
-    def _item(self, decision: Decision, recipient: Recipient, part: Part, number: int) -> NewItem:
-        signed = (decision.subject, recipient.person) in self.signed
-        reason = self._judge(decision, part, holds_post=True, signed=signed)
-        return NewItem(decision.id, recipient, part, number, reason)
-
-    def _judge(self, decision: Decision, part: Part, *, holds_post: bool, signed: bool) -> Reason | None:
+    def _judge(
+        self,
+        decision: Decision,
+        part: Part,
+        *,
+        holds_post: bool,
+        signed: bool,
+        muted_by: int | None = None,
+    ) -> Reason | None:
         about = self.known.facts.get(decision.subject)
         rung = self.rung(decision)
         if about is None or rung is None:
@@ -237,20 +330,12 @@ class _Office:
             holds_post,
             signed,
             needs_approval=self.policy(rung).approval is not None,
+            muted_by=muted_by,
         )
         return still_due(item, about, self.now)
 
     def policy(self, rung: Rung) -> ActPolicy:
         return self.rule_set.acts[rung.act]
-
-    def candidates(
-        self, new: Iterable[NewItem], ids: Mapping[tuple[int, int], int], by_id: Mapping[int, Decision]
-    ) -> list[Candidate]:
-        return [
-            self._candidate(ids[n.decision, n.recipient.person], by_id[n.decision], n.recipient, n.part)
-            for n in new
-            if n.reason is None
-        ]
 
     def _candidate(self, number: int, decision: Decision, recipient: Recipient, part: Part) -> Candidate:
         rung = self.rung(decision)
@@ -259,24 +344,19 @@ class _Office:
         weight = strength(ladder, rung, decision.occurrence, self.policy(rung).approval is not None)
         return Candidate(number, decision, rung, recipient, part, weight)
 
-    def waiting_candidates(
-        self,
-        connection: Connection,
-        waiting: Sequence[StoredItem],
-        by_id: Mapping[int, Decision],
-        now: datetime,
-    ) -> list[Candidate]:
+    def candidates(self, waiting: Sequence[StoredItem], by_id: Mapping[int, Decision]) -> list[Candidate]:
         """Look at unbound items before they go: what is no longer due is dropped with its reason."""
         found: list[Candidate] = []
         for item in waiting:
             decision = by_id[item.decision]
             holds = self.holds(item, decision)
             signed = (decision.subject, item.person) in self.signed
-            reason = self._judge(decision, item.part, holds_post=holds, signed=signed)
+            muted = self.muted.get(item.person)
+            reason = self._judge(decision, item.part, holds_post=holds, signed=signed, muted_by=muted)
             if reason is None:
                 found.append(self._candidate(item.id, decision, item.recipient, item.part))
                 continue
-            notices.drop_items(connection, [(item.id, reason)], now)
+            notices.drop_items(self.connection, [(item.id, reason)], self.now)
             if reason.code is ReasonCode.NOT_HOLDER:
                 self._pass_on(item, decision)
         return found
@@ -309,17 +389,15 @@ class _Office:
         A rung with approval is never bundled: one decision, one document.
         """
         persons = people.load(connection, {c.recipient.person for c in ready})
-        ordered = sorted(ready, key=lambda c: (repr(self._binding(c)), c.strength.reversed, c.id))
-        made: list[NewNotice] = []
-        for _, group in groupby(ordered, key=lambda c: repr(self._binding(c))):
-            made.append(self._notice(list(group), persons, moment))
-        return made
+        ordered = sorted(ready, key=lambda c: (self._binding(c), c.strength.reversed, c.id))
+        groups = groupby(ordered, key=self._binding)
+        return [self._notice(list(group), persons, moment) for _, group in groups]
 
-    def _binding(self, c: Candidate) -> tuple[object, ...]:
+    def _binding(self, c: Candidate) -> tuple[Any, ...]:
         policy = self.policy(c.rung)
         document = c.decision.id if policy.approval else 0
         audience = c.recipient.role.audience
-        return (c.recipient.person, c.decision.campaign, c.rung.bundle, policy.legs, audience, document)
+        return (c.recipient.person, c.decision.campaign, c.rung.bundle, policy.legs, audience.value, document)
 
     def _notice(
         self, group: Sequence[Candidate], persons: Mapping[int, Person], moment: datetime
@@ -356,18 +434,26 @@ class _Office:
         return replace(notice, leg=opening.leg, channels=opening.times)
 
     def tell(
-        self, kind: str, campaign: int, moment: datetime, lines: Sequence[Mapping[str, object]]
+        self, kind: str, campaign: int, moment: datetime, told: Mapping[int, tuple[Audience, Sequence[Line]]]
     ) -> list[NewNotice]:
-        """Return a notice to each of the office's people that tells these lines; none if nobody is there."""
-        reached = {r.person for r in self.directory(campaign).resolve(OFFICE, None)}
-        persons = people.load(self.connection, reached)
-        legs, told = self.rule_set.acts[Act.NOTICE].legs, tuple(lines)
-        new = partial(
-            NewNotice, campaign=campaign, bundle=MORNING, moment=moment, legs=legs, act=None, lines=told
-        )
+        """Return a notice to each of these persons that tells him his own lines."""
+        persons, legs = people.load(self.connection, told), self.rule_set.acts[Act.NOTICE].legs
         return [
-            self.with_leg(new(person=each, audience=Audience.OFFICE, kind=kind), persons[each])
-            for each in sorted(reached)
+            self.with_leg(
+                NewNotice(
+                    person,
+                    campaign,
+                    MORNING,
+                    moment,
+                    legs,
+                    None,
+                    audience,
+                    kind=kind,
+                    lines=tuple(line.json for line in lines),
+                ),
+                persons[person],
+            )
+            for person, (audience, lines) in sorted(told.items())
         ]
 
 
@@ -431,15 +517,47 @@ def upcoming_note(connection: Connection, rule_set: RuleSet) -> UpcomingNote | N
 
 
 def _write_note(connection: Connection, rule_set: RuleSet, note: UpcomingNote, now: datetime) -> int:
-    """Write one note to each of the office's people; mornings missed meanwhile are told in one."""
-    known = facts.load(connection, (), rule_set.campaigns)
-    office = _Office(connection, rule_set, known, now)
-    slot = _latest_slot(rule_set, note, known, now)
-    lines = morning.lines(connection, note.since, slot)
-    zone = known.campaigns[note.campaign].zone
-    lines += morning.readiness_lines(connection, rule_set.demands, local_day(slot, zone))
-    told = [{"kind": x.kind.value, "count": x.count, "examples": list(x.examples)} for x in lines]
+    """Write one note to each who is to know; mornings missed meanwhile are told in one."""
+    office = _Office(connection, rule_set, (), now)
+    slot = _latest_slot(rule_set, note, office.known, now)
+    directory, zone = office.directory(note.campaign), office.known.campaigns[note.campaign].zone
+    everything = morning.lines(connection, note.since, slot)
+    everything += morning.readiness_lines(connection, rule_set.demands, local_day(slot, zone))
+    told = {r.person: (Audience.OFFICE, everything) for r in directory.resolve(OFFICE, None)}
+    waiting = [
+        (each, _mornings(rule_set, each.since, slot, zone)) for each in morning.waiting(connection, slot)
+    ]
+    for person, (audience, documents) in _approvers(waiting, directory).items():
+        told.setdefault(person, (audience, [morning.waiting_line(documents)]))
     return len(notices.put_notices(connection, office.tell("note", note.campaign, slot, told), now))
+
+
+def _approvers(
+    waiting: Sequence[tuple[Waiting, int]], directory: Directory
+) -> dict[int, tuple[Audience, list[Waiting]]]:
+    """Return who is told of which waiting documents: its approvers; after three mornings the seat above.
+
+    The numbers are the mornings on which a document was told already.
+    """
+    told: dict[int, tuple[Audience, list[Waiting]]] = {}
+    for document, mornings in waiting:
+        seats = tuple(Role(word) for word in document.approval.split(" or "))
+        above = tuple(UP[seat] for seat in seats if seat in UP) if mornings >= MORNINGS_BEFORE_ABOVE else ()
+        for recipient in (*directory.resolve(seats, None), *directory.resolve(above, None)):
+            _, documents = told.setdefault(recipient.person, (recipient.role.audience, []))
+            documents.append(document)
+    return told
+
+
+def _mornings(rule_set: RuleSet, since: datetime, until: datetime, zone: tzinfo) -> int:
+    """Count the mornings after ``since`` and before ``until``, no further than it matters."""
+    bundle, count, slot = rule_set.bundles[MORNING], 0, since
+    while count < MORNINGS_BEFORE_ABOVE:
+        slot = bundle.slot_from(slot + INSTANT, rule_set.calendar, zone)
+        if slot >= until:
+            break
+        count += 1
+    return count
 
 
 def _latest_slot(rule_set: RuleSet, note: UpcomingNote, known: Known, now: datetime) -> datetime:

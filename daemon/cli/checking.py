@@ -2,77 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.config.compiled import RuleSet, compile_rules, resolve_channel
-from daemon.config.source import CALENDAR, TEMPLATES, RuleSource, load_rules, read_duban
+from daemon.cli.checking_texts import sms_sign, text_faults, text_warnings
+from daemon.config import references
+from daemon.config.compiled import ChannelSettings, RuleSet, channel_settings, resolve_channel
+from daemon.config.source import CALENDAR, CHANNELS, DUBAN, Inspection, RuleSource, inspect
 from daemon.errors import Fault, FaultyInputError
-from daemon.render import trial
+
+_PHONE = "0000-00000000"
+"""Stands in for the office's phone where its file cannot be read."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is wrong with a folder (``faults``), and what is not wrong but will bite (``warnings``)."""
+
+    inspection: Inspection
+    faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...]
+
+    @property
+    def source(self) -> RuleSource | None:
+        return None if self.faults else self.inspection.source
+
+
+def findings(directory: Path, shipped_templates: Path) -> Findings:
+    """Look at a config folder with all that can be known without a database."""
+    found = inspect(directory, shipped_templates)
+    warned = [
+        *found.warnings,
+        *text_warnings(found),
+        *_missing_secrets(found, directory),
+        *_unknown_years(found),
+    ]
+    return Findings(found, _faults(found), tuple(sorted(set(map(found.placed, warned)))))
 
 
 def checked_source(directory: Path, shipped_templates: Path) -> RuleSource:
     """Return the rules of a folder; raise ``FaultyInputError`` with every fault, those of texts included."""
-    try:
-        source = load_rules(directory, shipped_templates)
-    except FaultyInputError as error:
-        texts = _texts(shipped_templates, directory / TEMPLATES)
-        raise FaultyInputError({*error.faults, *_text_faults(texts, directory)}) from None
-    rules = compile_rules(source)
-    if faults := trial(rules.templates, sms_sign(rules), rules.office.phone):
+    found = inspect(directory, shipped_templates)
+    if faults := _faults(found):
         raise FaultyInputError(faults)
-    return source
+    assert found.source is not None
+    return found.source
 
 
-def _text_faults(texts: dict[str, str], directory: Path) -> tuple[Fault, ...]:
-    """Return the faults of the texts where other files are faulty too, as far as they can be judged alone."""
-    try:
-        office = read_duban(directory).office
-    except FaultyInputError:
-        return ()
-    return trial(texts, office.name, office.phone)
-
-
-def _texts(*folders: Path) -> dict[str, str]:
-    """Return the templates of the folders, a later one's over an earlier one's."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8", errors="replace")
-        for folder in folders
-        for path in sorted(folder.rglob("*.j2"))
-    }
-
-
-def sms_sign(rules: RuleSet) -> str:
-    """Return the signature under which SMS go out: it takes its part of the one segment."""
-    signs = [channel.options.get("sign") for channel in rules.channels.values()]
-    return next((str(sign) for sign in signs if sign), rules.office.name)
-
-
-def warnings(source: RuleSource, directory: Path) -> list[Fault]:
-    """Return what does not stop the rules but will bite: secrets not set, years with unknown days off."""
-    rules = compile_rules(source)
-    return [*missing_secrets(rules, directory), *_unknown_years(rules)]
+def _faults(found: Inspection) -> tuple[Fault, ...]:
+    phone = found.duban.office.phone if found.duban else _PHONE
+    return tuple(sorted({*found.faults, *text_faults(found, sms_sign(found), phone)}))
 
 
 def missing_secrets(rules: RuleSet, directory: Path) -> list[Fault]:
     """Return the references of channels that cannot be resolved here and now."""
-    found: list[Fault] = []
-    for settings in rules.channels.values():
+    return [fault for settings in rules.channels.values() for fault in _unresolved(settings, directory)]
+
+
+def _missing_secrets(found: Inspection, directory: Path) -> Iterator[Fault]:
+    if found.channels:
+        document = found.documents[CHANNELS]
+        for settings in channel_settings(found.channels).values():
+            if document.sure(("channels", settings.name)):
+                yield from _unresolved(settings, directory)
+    if found.duban and not found.documents[DUBAN].doubts:
+        said = {"database": found.duban.database or "", "broker": found.duban.broker or ""}
         try:
-            resolve_channel(settings, directory=directory)
+            references.resolve(said, place=DUBAN, directory=directory)
         except FaultyInputError as error:
-            found += error.faults
-    return found
+            yield from error.faults
 
 
-def _unknown_years(rules: RuleSet) -> list[Fault]:
+def _unresolved(settings: ChannelSettings, directory: Path) -> tuple[Fault, ...]:
+    try:
+        resolve_channel(settings, directory=directory)
+    except FaultyInputError as error:
+        return error.faults
+    return ()
+
+
+def _unknown_years(found: Inspection) -> Iterator[Fault]:
     years = {
         year
-        for campaign in rules.campaigns.values()
-        for year in range(campaign.start.year, campaign.end.year + 1)
-        if year not in rules.calendar.known
+        for campaign in found.campaigns.values()
+        for phase in campaign.phases.values()
+        for year in range(phase.since.year, min(phase.until.year, found.calendar.last.year) + 1)
+        if year not in found.calendar.known
     }
-    hint = "放假安排公布后写入 calendar.yaml"
-    return [
-        Fault(CALENDAR, 0, 0, "", f"{year} 年的放假安排还不知道，暂按周末推算", hint)
-        for year in sorted(years)
-    ]
+    for year in sorted(years):
+        message = f"{year} 年的放假安排还不知道，暂按周末推算"
+        yield Fault(CALENDAR, 0, 0, "years", message, "公布后写入 calendar.yaml")

@@ -117,14 +117,14 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     from dataclasses import replace
 
     from daemon.cli.notice_views import NoticeSheet
-    from daemon.deliver import draft
+    from daemon.deliver import documents
     from daemon.store.engine import reading
 
     with Context.open(config) as context, reading(context.engine) as connection:
         sheet = NoticeSheet.load(connection, number, context.rules(), context.now)
         if sheet.notice.state in ("waiting", "held"):
-            text = draft(context.engine, context.rules(), number, context.now)
-            sheet = replace(sheet, draft=text)
+            drafts = documents(context.engine, context.rules(), number, context.now)
+            sheet = replace(sheet, draft=drafts.get(number))
     if as_json:
         emit(sheet.json())
     else:
@@ -132,14 +132,28 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def approve(number: Number, by: By = None, config: Config = None, as_json: Json = False) -> None:
-    """审签一份文件：同一文件的各份一并发出。"""
+def approve(
+    number: Number,
+    document: Annotated[str, typer.Option(help="审阅时显示的文稿号；文稿此后有变，则不予审签")] = "",
+    by: By = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """审签一份文件：审签的文稿一字不改，同一文件的各份一并发出。"""
     from daemon import acts
+    from daemon.deliver import documents
 
     with Context.open(config) as context:
         who = login(by)
         _check_state(context, number, "waiting", "审签")
-        sent = acts.approve(context.engine, context.rules_in_force(who), number, who, context.now)
+        rules = context.rules_in_force(who)
+        drafts = documents(context.engine, rules, number, context.now)
+        if number in drafts and not drafts[number].hash.startswith(document):
+            raise RefusedError(
+                f"文稿已变（现为 {drafts[number].hash[:12]}），没有审签；"
+                f"请用 duban notice show {number} 重新审阅"
+            )
+        sent = acts.approve(context.engine, rules, number, who, context.now, drafts)
     if as_json:
         emit({"approved": sent, "by": who})
     else:

@@ -12,7 +12,15 @@ from sqlalchemy import Connection
 from daemon.channels.redact import mask_phones
 from daemon.cli.notice import say_act
 from daemon.cli.output import answer, local, pairs, table
-from daemon.cli.words import CHANNELS, ITEM_STATES, NOTE_LINES, NOTICE_STATES, OUTCOMES, say_channels
+from daemon.cli.words import (
+    CHANNELS,
+    ITEM_STATES,
+    NOT_TRIED,
+    NOTE_LINES,
+    NOTICE_STATES,
+    OUTCOMES,
+    say_channels,
+)
 from daemon.config.compiled import RuleSet, compile_rules
 from daemon.config.source import RuleSource
 from daemon.domain import explain
@@ -25,7 +33,7 @@ from daemon.store import decisions, facts, listing, notices, people, rules
 from daemon.store.decisions import Decision
 from daemon.store.facts import Known
 from daemon.store.listing import ItemLine, Try
-from daemon.store.notices import Notice
+from daemon.store.notices import OVER_BUDGET, Document, Notice
 from daemon.store.people import Person
 
 HELD = {
@@ -46,7 +54,7 @@ class NoticeSheet:
     persons: Mapping[int, Person]
     rule_sets: Mapping[str, RuleSet]
     now: datetime
-    draft: str = ""
+    draft: Document | None = None
     """What a notice that waits for approval will say."""
 
     @classmethod
@@ -161,8 +169,8 @@ class NoticeSheet:
         for each in (t for t in self.tries if t.leg == leg):
             name = f"第 {leg + 1} 步 {CHANNELS.get(each.channel, each.channel)}"
             if each.number is None:
-                dropped = each.state == "dropped"
-                yield f"{name}：{'没有再发' if dropped else f'定于 {local(each.next_attempt_at, self.zone)}'}"
+                when = f"定于 {local(each.next_attempt_at, self.zone)}"
+                yield f"{name}：{NOT_TRIED.get(each.state, when)}"
                 continue
             if each.channel == MANUAL and each.outcome == "sent":
                 yield f"{name}：{local(each.opened_at, self.zone)} 已转办公室，{self._by_hand()}"
@@ -184,9 +192,9 @@ class NoticeSheet:
         last = {each.channel: each.said for each in self.tries if each.said}
         for channel, said in last.items():
             yield CHANNELS.get(channel, channel), mask_phones(said)
-        if not last and self.draft:
+        if not last and self.draft and (mail := self.draft.contents.get(MANUAL)):
             title = "待审签的文稿" if self.notice.state == "waiting" else "放行后发出的内容"
-            yield title, mask_phones(self.draft)
+            yield title, mask_phones(f"{mail['subject']}\n\n{mail['text']}")
 
     def text(self) -> str:
         """Return the fullest of what a person read."""
@@ -206,7 +214,9 @@ class NoticeSheet:
                 ("批次时间", local(notice.moment, self.zone)),
                 ("转办时间" if notice.state == "manual" else "发出时间", local(notice.sent_at, self.zone)),
                 ("渠道", say_channels(notice.sent_leg)),
+                ("说明", self._why_over()),
                 ("审签", notice.approved_by or ("等待审签" if notice.state == "waiting" else None)),
+                ("文稿号", document.hash[:12] if (document := notice.document or self.draft) else None),
             ]
         )
         self._print_items()
@@ -216,6 +226,14 @@ class NoticeSheet:
             answer("", sentence)
         for title, text in self.texts():
             answer("", f"内容（{title}）", *(f"  {line}" for line in text.splitlines()))
+
+    def _why_over(self) -> str | None:
+        """Say why a notice was taken back, where no channel had room for it."""
+        reason = self.notice.reason or {}
+        if reason.get("code") != OVER_BUDGET:
+            return None
+        until = datetime.fromisoformat(str(reason["until"]))
+        return f"各渠道都已到额度，事项并入 {local(until, self.zone)} 的一批"
 
     def _print_items(self) -> None:
         rows = []
@@ -267,6 +285,7 @@ class NoticeSheet:
             "sent_at": notice.sent_at.astimezone(self.zone) if notice.sent_at else None,
             "channel": notice.sent_leg,
             "approved_by": notice.approved_by,
+            "document_hash": document.hash if (document := notice.document or self.draft) else None,
             "items": [self._item_json(line) for line in self.items],
             "attempts": [self._try_json(each) for each in self.tries],
             "text": self.text(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -16,7 +16,7 @@ from daemon.domain.plan import Item, Outcome, nominal_day, plan, still_due
 from daemon.domain.strength import Strength, strength
 from daemon.domain.windows import release_slot
 from daemon.domain.workdays import local_day
-from daemon.store import decisions, facts, listing, people
+from daemon.store import decisions, facts, listing, mutes, people
 from daemon.store.agenda import AgendaRow
 from daemon.store.decisions import Decision
 from daemon.store.engine import chunks
@@ -168,7 +168,8 @@ class Outlook:
         lines = [(Part.TO, line) for line in rung.to] + [(Part.COPY, line) for line in rung.copy]
         for part, line in lines:
             for recipient in self._directory.resolve(line, coming.unit, self._units):
-                yield part, recipient
+                if recipient.person not in self._muted:
+                    yield part, recipient
 
     @cached_property
     def _today(self) -> date:
@@ -178,6 +179,10 @@ class Outlook:
     @cached_property
     def _directory(self) -> Directory:
         return people.directory(self.connection, self._today)
+
+    @cached_property
+    def _muted(self) -> Mapping[int, int]:
+        return mutes.persons_muted(self.connection, self.now)
 
     @cached_property
     def _units(self) -> list[int]:

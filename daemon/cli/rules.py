@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from daemon.cli.context import Context, find_config, login, shipped
 from daemon.cli.options import By, Config, Json, Note, Yes
-from daemon.cli.output import answer, confirm, emit, fault_json, say
-from daemon.errors import FaultyInputError
+from daemon.cli.output import answer, confirm, emit, say
+from daemon.errors import DubanError, Fault, FaultyInputError
 
 if TYPE_CHECKING:
+    from daemon.cli.checking import Findings
     from daemon.cli.preview import Preview
 
 
@@ -21,23 +23,66 @@ def check(
     as_json: Json = False,
 ) -> None:
     """检查配置文件夹：列出全部错误，写明文件、行、列和正确写法；什么都不改。"""
-    from daemon.cli.checking import checked_source, warnings
+    from daemon.cli.checking import findings
 
     directory = find_config(config)
     say(f"配置 {directory}")
-    try:
-        source = checked_source(directory, shipped("templates"))
-        faults, doubts = [], warnings(source, directory)
-    except FaultyInputError as error:
-        faults, doubts = list(error.faults), []
+    found = findings(directory, shipped("templates"))
+    unreachable, skipped = _check_people(directory, found)
+    doubts = [*found.warnings, *unreachable]
     if as_json:
-        emit({"faults": [fault_json(f) for f in faults], "warnings": [fault_json(f) for f in doubts]})
+        told = {"faults": found.faults, "warnings": doubts}
+        emit({**{k: [_check_json(f) for f in v] for k, v in told.items()}, "skipped": skipped})
     else:
-        say(*map(str, faults), *(f"警告 {doubt}" for doubt in doubts))
-    if faults or (strict and doubts):
+        say(*map(str, found.faults), *(f"警告 {doubt}" for doubt in doubts))
+        say(*(f"未核对 {words}" for words in skipped))
+        answer(_summary(found, len(doubts)))
+    if found.faults or (strict and doubts):
         raise typer.Exit(1)
-    if not as_json:
-        answer(f"配置没有错误，规则 {source.hash[:12]}" + (f"，{len(doubts)} 处警告" if doubts else ""))
+
+
+def _summary(found: Findings, doubts: int) -> str:
+    warned = f"，{doubts} 处警告" if doubts else ""
+    if found.source is None:
+        return f"配置有 {len(found.faults)} 处错误{warned}；改好以前不能启用，现行规则不受影响"
+    return f"配置没有错误，规则 {found.source.hash[:12]}{warned}"
+
+
+def _check_json(fault: Fault) -> dict[str, object]:
+    """Say where a fault stands as editors and scripts call it."""
+    return {
+        "file": fault.place,
+        "line": fault.line,
+        "column": fault.column,
+        "key": fault.key,
+        "message": fault.message,
+        "hint": fault.hint,
+    }
+
+
+def _check_people(directory: Path, found: Findings) -> tuple[list[Fault], list[str]]:
+    """Return whom the rules cannot reach, as the directory stands; or why that could not be looked at."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from daemon.cli.checking_people import unreachable
+    from daemon.config.deployment import load_deployment
+    from daemon.store.engine import reading
+
+    if not found.inspection.campaigns:
+        return [], ["名录（专项行动读不出来）"]
+    zone = next(iter(found.inspection.campaigns.values())).zone
+    try:
+        with Context(directory, load_deployment(directory), migrated=True) as context:
+            context.check_version()
+            with reading(context.engine) as connection:
+                today = context.now.astimezone(zone).date()
+                return list(unreachable(connection, found.inspection, today)), []
+    except FaultyInputError:
+        return [], ["名录里的联系方式（duban.yaml 有误）"]
+    except DubanError as error:
+        return [], [f"名录里的联系方式（{error}）"]
+    except SQLAlchemyError:
+        return [], ["名录里的联系方式（连不上数据库）"]
 
 
 def migrate_tables(config: Config = None) -> None:

@@ -177,7 +177,7 @@ class _Settling:
         while clock.monotonic() < until:
             with reading(self.engine) as connection:
                 if not deliveries.in_flight(connection, now):
-                    return not notices.has_unbound(connection) and not busy(connection, now)
+                    return not notices.has_unbound(connection, now) and not busy(connection, now)
             self.valkey.ensure()
             self.children.ensure()
             time.sleep(POLL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli.context import Context, shipped
+from daemon.cli.mute import mute_json, print_mutes
 from daemon.cli.options import Config, Json, parse_day
 from daemon.cli.output import answer, emit, local, pairs, table
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from daemon.config.compiled import RuleSet
     from daemon.domain.campaign import Campaign
     from daemon.domain.pace import Count, Milestone
+    from daemon.store.mutes import MuteLine
     from daemon.store.tally import Rates
 
 WAITS = {
@@ -26,9 +29,10 @@ WAITS = {
     "undelivered": "到点未送出",
     "unaddressed": "无人可收",
     "approvals": "待审签",
-    "held": "已扣下待放行",
+    "flood": "已扣下待放行",
     "manual": "待人工办理",
     "failed": "各渠道均未送达",
+    "held": "收件人已到额度，等下一批",
     "set_aside": "出错搁置",
 }
 
@@ -43,19 +47,21 @@ def status(
 ) -> None:
     """整改率与目标、问题情况、待办、规则和运行情况。"""
     from daemon.cli import mode
-    from daemon.store import listing
+    from daemon.store import listing, mutes
     from daemon.store.engine import reading
 
     with Context.open(config) as context, reading(context.engine) as connection:
         rules = context.rules()
         day = on or context.today
         campaigns = _campaigns(connection, rules, day)
+        silent = mutes.listed(connection, context.now)
         told: dict[str, Any] = {
             "on": day,
             "campaigns": campaigns,
             "rates": [rate for campaign in campaigns for rate in campaign["rates"]],
             "waits": asdict(listing.waits(connection, context.now)),
             "notices": listing.notices_by_state(connection),
+            "mutes": [mute_json(line, context.now, context.zone) for line in silent],
             "rules": _rules(context, connection),
             "last_tick": _last_tick(context, connection),
             "mode": mode.told(context, connection),
@@ -63,7 +69,7 @@ def status(
     if as_json:
         emit(told)
     else:
-        _print(told, context)
+        _print(told, silent, context)
 
 
 def _campaigns(connection: Connection, rules: RuleSet, day: date) -> list[dict[str, Any]]:
@@ -76,7 +82,7 @@ def _campaigns(connection: Connection, rules: RuleSet, day: date) -> list[dict[s
     for number, campaign in facts.load_campaigns(connection, rules.campaigns).items():
         count = rates.count(number, day)
         states = listing.cases_by_state(connection, number)
-        reading = _Verdicts(rates, rules, number, campaign, listing.first_recorded(connection, number), day)
+        reading = _Verdicts(rates, rules, number, campaign, listing.first_known(connection, number), day)
         found.append(
             {
                 "id": campaign.id,
@@ -101,12 +107,12 @@ class _Verdicts:
         rules: RuleSet,
         number: int,
         campaign: Campaign,
-        first_recorded: date | None,
+        first_known: date | None,
         day: date,
     ) -> None:
         self.rates, self.calendar = rates, rules.calendar
         self.number, self.campaign = number, campaign
-        self.first_recorded, self.day = first_recorded, day
+        self.first_known, self.day = first_known, day
 
     def of(self, milestone: Milestone) -> dict[str, Any]:
         from daemon.domain.pace import floor_percent, missing, verdict
@@ -132,12 +138,16 @@ class _Verdicts:
         return self.rates.count(self.number, self.day)
 
     def _count(self, milestone: Milestone, final_on: date, afterwards: bool) -> Count:
-        recorded = None if afterwards else min(self.day, final_on)
-        return self.rates.count(self.number, milestone.on, recorded=recorded)
+        from daemon.store.tally import end_of
+
+        known = None if afterwards else end_of(min(self.day, final_on))
+        return self.rates.count(self.number, milestone.on, known=known)
 
     def _was_recorded_afterwards(self, by: date) -> bool:
         """Whether nothing at all was on record then: a ledger of old days, brought in later."""
-        return self.first_recorded is not None and self.first_recorded > by
+        from daemon.store.tally import end_of
+
+        return self.first_known is not None and self.first_known > end_of(by)
 
 
 def _rules(context: Context, connection: Connection) -> dict[str, Any]:
@@ -169,12 +179,15 @@ def _last_tick(context: Context, connection: Connection) -> datetime | None:
     return datetime.fromisoformat(found).astimezone(context.zone) if found else None
 
 
-def _print(told: dict[str, Any], context: Context) -> None:
+def _print(told: dict[str, Any], silent: Sequence[MuteLine], context: Context) -> None:
     for campaign in told["campaigns"]:
         _print_campaign(campaign, told["on"])
     waiting = [(WAITS[name], count) for name, count in told["waits"].items() if count]
     answer("", "待办" if waiting else "待办：没有")
     pairs([(f"  {title}", count) for title, count in waiting])
+    if silent:
+        answer("", "静默")
+        print_mutes(silent, context.now, context.zone)
     answer("")
     pairs(
         [

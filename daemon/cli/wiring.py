@@ -241,7 +241,7 @@ class Scanner:
     def _round(self) -> float:
         """Tick once; return how long to wait until the next."""
         try:
-            tick(self.engine, self.rules, self.hints, clock.now())
+            tick(self.engine, self.rules, self.hints, clock.now(), alive=self.notifier.alive)
         except DBAPIError as fault:
             pause = PAUSES[min(self._failures, len(PAUSES) - 1)]
             self._failures += 1

@@ -38,6 +38,7 @@ NOTICE_STATES = {
     "dropped": "已取消",
 }
 ITEM_STATES = {"open": "待发", "said": "已告知", "superseded": "并入更强的措施", "dropped": "不再发送"}
+NOT_TRIED = {"dropped": "没有再发", "passed_over": "此人当时已到额度，没有发"}
 OUTCOMES = {
     "sent": "对方已接收",
     "failed": "未成功",
@@ -60,6 +61,8 @@ NOTE_LINES = {
     "unreached": "没有联系方式的人",
     "ending": "任期将满、没有接任的岗位",
     "same_person": "一人兼上下两个岗位",
+    "muted": "在静默期内没有发送的通知",
+    "mute": "新设的静默",
 }
 VERDICTS = {"reached": "达标", "missed": "未达标", "no_cases": "没有问题", "pending": "未到期"}
 IMPORTED = {

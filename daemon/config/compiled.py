@@ -27,6 +27,7 @@ from daemon.config.models import (
 )
 from daemon.config.source import CHANNELS, Office, RuleSource, rule_files
 from daemon.config.wording import from_words, wording
+from daemon.domain.burden import DEFAULTS, Budget
 from daemon.domain.campaign import Campaign, FilingRule, Phase
 from daemon.domain.flood import FloodGate
 from daemon.domain.ladder import Act, ActPolicy, Ladder, Rung
@@ -76,6 +77,13 @@ class RuleSet:
     calendar: WorkdayCalendar
     templates: Mapping[str, str]
     flood: FloodGate = field(default_factory=FloodGate)
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
+    """By channel; one that is missing has no limit."""
+
+    def rung(self, ladder: str, rung: str) -> Rung | None:
+        """Return a rung by its names; ``None`` where the rules have it no more."""
+        found = self.ladders.get(ladder)
+        return found.rung(rung) if found else None
 
     @cached_property
     def asks_signatures(self) -> bool:
@@ -108,10 +116,11 @@ def compile_rules(source: RuleSource, history: History = _NO_HISTORY) -> RuleSet
             name: _window(channel.window) if channel.window else window
             for name, channel in every_channel.items()
         },
-        channels={name: _settings(name, channel) for name, channel in every_channel.items()},
+        channels=channel_settings(files.channels),
         calendar=source.days.calendar(),
         templates=source.templates,
         flood=FloodGate(files.channels.flood.hour, tuple(files.channels.flood.group)),
+        budgets=_budgets(files.channels),
     )
 
 
@@ -198,8 +207,19 @@ def _window(file: WindowFile) -> Window:
     return Window(file.since, file.until, workdays=file.days == "workdays")
 
 
+def _budgets(file: ChannelsFile) -> dict[str, Budget]:
+    written = {name: Budget(budget.day, budget.week) for name, budget in file.budgets.items()}
+    known = {name: budget for name, budget in (DEFAULTS | written).items() if name in file.channels}
+    return {name: budget for name, budget in known.items() if budget != Budget()}
+
+
 def _with_manual(file: ChannelsFile) -> dict[str, ChannelFile]:
     return {MANUAL: ManualFile(provider="manual"), **file.channels}
+
+
+def channel_settings(file: ChannelsFile) -> dict[str, ChannelSettings]:
+    """Return how each channel is worked, the one by hand included."""
+    return {name: _settings(name, channel) for name, channel in _with_manual(file).items()}
 
 
 def _settings(name: str, file: ChannelFile) -> ChannelSettings:

@@ -6,6 +6,7 @@ filters and the published names, and nothing that calls, indexes or loops.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
@@ -22,6 +23,7 @@ from daemon.domain.ladder import MOVED, PUBLISHED, Condition, Names, SubjectKind
 from daemon.domain.pace import Verdict
 
 MAX_LENGTH = 300
+_SINGLE_EQUALS = re.compile(r"(?<![=!<>])=(?!=)(?=[^\"]*(?:\"[^\"]*\"[^\"]*)*$)")
 FILTERS = ("abs", "float", "int", "length", "lower")
 _ALLOWED = (
     nodes.And, nodes.Or, nodes.Not, nodes.Compare, nodes.Operand, nodes.Name, nodes.Getattr, nodes.Const,
@@ -48,6 +50,7 @@ SAMPLE: Names = {
 
 STATES: Mapping[str, Collection[str]] = {
     "case.state": tuple(state.value for state in State),
+    "filing.state": ("open", "submitted", "returned", "accepted"),
     "verdict": tuple(verdict.value for verdict in Verdict),
 }
 """The words that some names can be, so that a misspelt one is found."""
@@ -80,6 +83,11 @@ def names_in(text: str) -> frozenset[str]:
     return frozenset(_names(_parse(text)))
 
 
+def constants_in(text: str) -> list[object]:
+    """Return the texts and numbers that a condition compares with."""
+    return [node.value for node in _walk(_parse(text)) if isinstance(node, nodes.Const)]
+
+
 def _deferred(text: str) -> Callable[[Names], bool]:
     """Return the callable of an expression; it is compiled when it is first asked."""
     if text in _PLAIN:
@@ -109,6 +117,8 @@ def _parse(text: str) -> nodes.Expr:
         tree = parser.parse_expression()
     except TemplateSyntaxError:
         parser, tree = None, None
+    if _SINGLE_EQUALS.search(text):
+        raise WordError(f"条件{shown(text)}里只有一个等号", "相等要写两个等号 ==")
     if tree is None or parser is None or not parser.stream.eos:
         raise WordError(
             f"条件{shown(text)}写法有误", '写成 open，或 open and case.due_on is none，文字用 "…"'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -13,27 +14,36 @@ from daemon.config.models import (
     CalendarFile,
     CampaignFile,
     ChannelsFile,
+    DefaultsFile,
+    DubanFile,
     LadderFile,
     LaddersFile,
     RungFile,
     WindowFile,
 )
-from daemon.config.words import WordError, nearest
-from daemon.domain.ladder import ANCHORS, Addressee, Role, SubjectKind
+from daemon.config.words import WordError, closest, nearest
+from daemon.domain.ladder import ANCHORS, Act, Addressee, Role, SubjectKind
 from daemon.errors import Fault
 
 MANUAL = "manual"
 """The channel that is always there: telephone, paper, a task for the office."""
 _OF_UNIT = frozenset({Role.UNIT_HEAD, Role.UNIT_DEPUTY, Role.UNIT_LIAISON, Role.UNIT_CITY_LEADER})
+_OF_GROUP = frozenset({Role.GROUP_LEADER, Role.GROUP_DEPUTY, Role.GROUP_MEMBER})
 _HAS_UNIT = (SubjectKind.CASE, SubjectKind.FILING)
+_MOBILE = re.compile(r"(?<!\d)(?:\+?86[- ]?)?1[3-9]\d(?:[- ]?\d{4}){2}(?!\d)")
+_WEEKEND = ("saturday", "sunday")
 _CAN_BE_PER_UNIT = (SubjectKind.TARGET, SubjectKind.CAMPAIGN)
 
 
 @dataclass(frozen=True)
 class Known:
-    """What other files offer to the ladders; ``None`` where that file is faulty itself."""
+    """What other files offer to the ladders; ``None`` where that file cannot be read.
+
+    ``neutral`` are channels whose texts may name no matter.
+    """
 
     channels: Collection[str] | None = None
+    neutral: Collection[str] = ()
     bundles: Collection[str] | None = None
     words: Mapping[str, Collection[str]] | None = None
 
@@ -46,27 +56,30 @@ def campaign_faults(document: Document, campaign: CampaignFile) -> Iterator[Faul
 
 def _phase_faults(document: Document, campaign: CampaignFile) -> Iterator[Fault]:
     for phase_id, phase in campaign.phases.items():
-        if phase.until < phase.since:
-            path = ("phases", phase_id, "to")
+        path = ("phases", phase_id, "to")
+        if phase.until < phase.since and document.sure(("phases", phase_id)):
             yield document.fault(path, f"结束日期早于开始日期 {phase.since}", "to 是阶段的最后一天")
     for (before_id, before), (phase_id, phase) in pairwise(campaign.phases.items()):
-        if phase.since <= before.until:
+        if phase.since <= before.until and document.sure(("phases", before_id), ("phases", phase_id)):
             message = f"阶段顺序不对：“{before_id}”到 {before.until} 才结束"
             yield document.fault(("phases", phase_id, "from"), message, "各阶段按先后写，互不重叠")
 
 
 def _filing_faults(document: Document, campaign: CampaignFile) -> Iterator[Fault]:
+    phases = document.names("phases")
     for filing_id, filing in campaign.filings.items():
         path = ("filings", filing_id)
-        if filing.phase not in campaign.phases:
-            hint = nearest(filing.phase, campaign.phases)
+        if phases is not None and filing.phase not in phases:
+            hint = nearest(filing.phase, phases)
             yield document.fault((*path, "phase"), f"没有“{filing.phase}”这个阶段", hint)
-        elif filing.due < campaign.phases[filing.phase].since:
+        elif document.sure(("phases", filing.phase)) and filing.due < campaign.phases[filing.phase].since:
             message = f"报送日期早于阶段“{filing.phase}”的开始日期"
             yield document.fault((*path, "due"), message, "请核对日期和阶段")
 
 
 def _target_faults(document: Document, campaign: CampaignFile) -> Iterator[Fault]:
+    if not document.sure(("targets",)):
+        return
     for (day, percent), (later, higher) in pairwise(campaign.targets.items()):
         if later <= day or higher <= percent:
             hint = "日期从早到晚，目标整改率逐个升高"
@@ -76,6 +89,28 @@ def _target_faults(document: Document, campaign: CampaignFile) -> Iterator[Fault
     first = min(campaign.targets, default=None)
     if campaign.pace and first and campaign.pace.since >= first:
         yield document.fault(("pace", "from"), f"序时进度的起点不早于第一个目标 {first}", "请改早")
+
+
+def duban_faults(document: Document, duban: DubanFile) -> Iterator[Fault]:
+    if _MOBILE.search(duban.office.phone):
+        message = "这是手机号，印在短信里运营商会拒绝"
+        yield document.fault(("office", "phone"), message, "请写固定电话，如 0432-00000000")
+
+
+def channel_warnings(document: Document, channels: ChannelsFile) -> Iterator[Fault]:
+    """Find bundles whose moment is another than what is written."""
+    window = channels.window
+    for name, bundle in channels.bundles.items():
+        path = ("bundles", name)
+        if not document.sure(path, ("window",)) or window.until <= window.since:
+            continue
+        if not window.since <= bundle.at < window.until:
+            hours = f"{window.since:%H:%M} 到 {window.until:%H:%M}"
+            message = f"不在发送时段（{hours}）内，要等到时段开始才发出"
+            yield document.fault((*path, "at"), message, "请改到时段内")
+        if bundle.on in _WEEKEND and bundle.days == "workdays":
+            message = "是休息日，每次都要顺延到下一个工作日"
+            yield document.fault((*path, "on"), message, "请改为 monday 到 friday，或写 days: all")
 
 
 def channel_faults(document: Document, channels: ChannelsFile) -> Iterator[Fault]:
@@ -88,17 +123,37 @@ def channel_faults(document: Document, channels: ChannelsFile) -> Iterator[Fault
                 ("channels", name, "provider"), "“manual”是人工渠道，不能另作他用", "请换个名称"
             )
     for name, bundle in channels.bundles.items():
-        if (bundle.every is None) != (bundle.on is None):
+        if (bundle.every is None) != (bundle.on is None) and document.sure(("bundles", name)):
             yield document.fault(("bundles", name), "every 和 on 要一起写", "如 every: week, on: monday")
-    if "group" in channels.flood.model_fields_set:
-        for n, name in enumerate(channels.flood.group):
-            if name not in channels.bundles:
-                path = ("flood", "group", n)
-                yield document.fault(path, f"没有“{name}”这个批次", nearest(name, channels.bundles))
+    yield from _flood_faults(document, channels)
+    yield from _budget_faults(document, channels)
+
+
+def _flood_faults(document: Document, channels: ChannelsFile) -> Iterator[Fault]:
+    if "group" not in channels.flood.model_fields_set:
+        return
+    written = document.names("bundles") or list(channels.bundles)
+    for n, name in enumerate(channels.flood.group):
+        if name not in written:
+            yield document.fault(("flood", "group", n), f"没有“{name}”这个批次", nearest(name, written))
+
+
+def _budget_faults(document: Document, channels: ChannelsFile) -> Iterator[Fault]:
+    written = document.names("channels") or list(channels.channels)
+    for name, budget in channels.budgets.items():
+        if name == MANUAL or (name in channels.channels and channels.channels[name].provider == MANUAL):
+            hint = "电话、书面送达由办公室掌握，请删去这一行"
+            yield document.fault(("budgets", name), "人工渠道没有额度", hint, at_key=True)
+        elif name not in written:
+            hint = nearest(name, written)
+            yield document.fault(("budgets", name), f"没有“{name}”这个渠道", hint, at_key=True)
+        if budget.day and budget.week and budget.week < budget.day:
+            message = f"每周 {budget.week} 条少于每天 {budget.day} 条"
+            yield document.fault(("budgets", name, "week"), message, "week 不少于 day，或只写一项")
 
 
 def _window_faults(document: Document, path: tuple[str, ...], window: WindowFile) -> Iterator[Fault]:
-    if window.until <= window.since:
+    if window.until <= window.since and document.sure(path):
         yield document.fault((*path, "to"), "结束时间不晚于开始时间", "时段不能跨过零点")
 
 
@@ -122,20 +177,35 @@ def _belongs(day: date, year: int) -> bool:
 def ladder_faults(document: Document, file: LaddersFile, known: Known) -> Iterator[Fault]:
     yield from _act_faults(document, file, known)
     yield from _bundle_fault(document, ("defaults", "bundle"), file.defaults.bundle, known)
+    every_act = [act.value for act in Act]
+    acts = {closest(name, every_act) for name in document.names("acts") or every_act}
     for ladder_id, ladder in file.ladders.items():
         path = ("ladders", ladder_id)
-        yield from _anchor_faults(document, path, ladder)
-        yield from _when_faults(document, path, ladder, ladder.when, known)
-        if ladder.when is None and file.defaults.when is not None:
-            yield from _when_faults(document, ("defaults",), ladder, file.defaults.when, known)
+        clear = document.sure((*path, "about"), (*path, "per"))
+        if clear:
+            yield from _about_faults(document, path, ladder, file, known)
         for rung_id, rung in ladder.rungs.items():
             rung_path = (*path, "rungs", rung_id)
-            yield from _when_faults(document, rung_path, ladder, rung.when, known)
-            yield from _rung_faults(document, rung_path, ladder, rung)
+            if clear:
+                yield from _when_faults(document, rung_path, ladder, rung.when, known)
+                yield from _reach_faults(document, rung_path, ladder, rung)
+            if clear and document.sure(rung_path, ("defaults",)):
+                yield from _brief_fault(document, rung_path, ladder, rung, file.defaults)
+            yield from _repeat_faults(document, rung_path, rung)
             yield from _bundle_fault(document, (*rung_path, "bundle"), rung.bundle, known)
-            if rung.act not in file.acts:
-                hint = f"请在 acts 里加一行 {rung.act.value}（{rung.act.title}）"
+            if rung.act.value not in acts:
+                hint = f"请在 acts 里加一行 {rung.act.value}（{rung.act.label}）"
                 yield document.fault((*rung_path, "act"), f"措施“{rung.act.value}”没有写明怎么发", hint)
+
+
+def _about_faults(
+    document: Document, path: tuple[str, ...], ladder: LadderFile, file: LaddersFile, known: Known
+) -> Iterator[Fault]:
+    """Find what a ladder says that its kind of subject does not have."""
+    yield from _anchor_faults(document, path, ladder)
+    yield from _when_faults(document, path, ladder, ladder.when, known)
+    if ladder.when is None and file.defaults.when is not None and document.sure((*path, "when")):
+        yield from _when_faults(document, ("defaults",), ladder, file.defaults.when, known)
 
 
 def _act_faults(document: Document, file: LaddersFile, known: Known) -> Iterator[Fault]:
@@ -143,10 +213,13 @@ def _act_faults(document: Document, file: LaddersFile, known: Known) -> Iterator
         return
     for act, policy in file.acts.items():
         for n, leg in enumerate(policy.legs):
+            path = ("acts", act.value, "legs", n)
             for channel in leg:
                 if channel not in known.channels and channel != MANUAL:
-                    path = ("acts", act.value, "legs", n)
                     yield document.fault(path, f"没有“{channel}”这个渠道", nearest(channel, known.channels))
+            if all(channel in known.neutral for channel in leg):
+                hint = f"请与能写明事项的渠道连用，如 {'+'.join(leg)}+email"
+                yield document.fault(path, "短信只能提示有几项，单独发收件人看不到内容", hint)
 
 
 def _bundle_fault(
@@ -184,10 +257,9 @@ def _has_unit(ladder: LadderFile) -> bool:
     return ladder.about in _HAS_UNIT or ladder.per == "unit"
 
 
-def _rung_faults(
+def _reach_faults(
     document: Document, path: tuple[str, ...], ladder: LadderFile, rung: RungFile
 ) -> Iterator[Fault]:
-    yield from _repeat_faults(document, path, rung)
     for name, lines in (("to", rung.to), ("copy", rung.copied)):
         for n, line in enumerate(lines):
             if wrong := _unreachable(line, ladder):
@@ -195,6 +267,17 @@ def _rung_faults(
                 yield document.fault((*path, name, n), message, _reach_hint(wrong))
             if line in lines[:n]:
                 yield document.fault((*path, name, n), "同一岗位写了两次", "请删去一处")
+
+
+def _brief_fault(
+    document: Document, path: tuple[str, ...], ladder: LadderFile, rung: RungFile, defaults: DefaultsFile
+) -> Iterator[Fault]:
+    """A member of the group never gets one message for each case: what leaves at once is told one by one."""
+    told = {role for line in (*rung.to, *rung.copied) for role in line}
+    at_once = rung.bundle is None and (rung.at is None or defaults.bundle is None)
+    if at_once and told & _OF_GROUP and ladder.about in _HAS_UNIT:
+        message = "报领导小组的要合并成批，不能一事一报"
+        yield document.fault(path, message, "请写明 bundle，如 bundle: brief")
 
 
 def _unreachable(line: Addressee, ladder: LadderFile) -> Role | None:
@@ -213,13 +296,10 @@ def _reach_hint(role: Role) -> str:
 
 
 def _repeat_faults(document: Document, path: tuple[str, ...], rung: RungFile) -> Iterator[Fault]:
-    if rung.every is None:
-        for name in ("until", "times", "days"):
-            if getattr(rung, name) is not None:
-                yield document.fault(
-                    (*path, name), f"没有 every，{name} 不起作用", "请加 every，或删去这一项"
-                )
+    """Find what only a repetition could have."""
+    if rung.every is not None or not document.sure((*path, "every")):
         return
-    at, until = rung.at, rung.until
-    if at and until and at.span is until.span and until.count < at.count:
-        yield document.fault((*path, "until"), f"until 早于 at（{at}）", "until 是最后一次的期限")
+    for name in ("until", "times", "days"):
+        if getattr(rung, name) is not None:
+            hint = "请加 every，或删去这一项"
+            yield document.fault((*path, name), f"没有 every，{name} 不起作用", hint)

@@ -50,12 +50,29 @@ class Mark:
 
 @dataclass(frozen=True)
 class Document:
-    """One file, read. ``broken`` are lines that a raw fault has already been reported for."""
+    """One file, read.
+
+    ``broken`` are lines whose punctuation had to be repaired, ``doubts`` places of faulty values: those that
+    cannot be read, and those that a stand-in has taken the place of (mending.py).
+    """
 
     place: str
     data: object
     marks: Mapping[Path, Mark]
     broken: frozenset[int] = frozenset()
+    doubts: frozenset[Path] = frozenset()
+
+    def sure(self, *paths: Iterable[object]) -> bool:
+        """Whether the values at these paths are what was written, in whole."""
+        keys = [tuple(map(str, path)) for path in paths]
+        return not any(key[: len(doubt)] == doubt[: len(key)] for doubt in self.doubts for key in keys)
+
+    def names(self, *path: str) -> list[str] | None:
+        """Return the keys written in the mapping at a path, faulty ones too; ``None`` where there is none."""
+        data = self.data
+        for part in path:
+            data = data.get(part) if isinstance(data, dict) else None
+        return [str(key) for key in data] if isinstance(data, dict) else None
 
     def fault(self, path: Iterable[object], message: str, hint: str = "", *, at_key: bool = False) -> Fault:
         """Return a fault at a value or its key; at the nearest one around it where there is none."""
@@ -68,22 +85,26 @@ class Document:
 
 def read(place: str, text: str) -> tuple[Document | None, list[Fault]]:
     """Return the document and its faults; ``None`` where YAML cannot be read at all."""
-    repaired, faults = rawtext.repair(place, text)
+    repaired = rawtext.repair(place, text)
+    faults = repaired.faults
     broken = frozenset(fault.line for fault in faults)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False  # told as a fault of ours
     try:
-        node = YAML(typ="safe", pure=True).compose(repaired)
+        node = yaml.compose(repaired.text)
     except MarkedYAMLError as error:
-        return None, faults or [_syntax_fault(place, error, repaired)]
+        return None, faults or [_syntax_fault(place, error, repaired.text)]
     except ReaderError as error:
-        return None, [*faults, _control_fault(place, error, repaired)]
+        return None, [*faults, _control_fault(place, error, repaired.text)]
     except RecursionError:
         return None, [*faults, Fault(place, 0, 0, "", "括号套得太深", "请检查括号是否成对")]
     if node is None:
         return None, [*faults, Fault(place, 0, 0, "", "文件是空的")]
-    builder = _Builder(place)
+    builder = _Builder(place, repaired)
     data = builder.value(node, (), node)
     found = [fault for fault in builder.faults if fault.line not in broken]
-    return Document(place, data, builder.marks, broken), [*faults, *found]
+    unread = frozenset(builder.unread)
+    return Document(place, data, builder.marks, broken, unread), [*faults, *found, *builder.unread.values()]
 
 
 def _control_fault(place: str, error: ReaderError, text: str) -> Fault:
@@ -109,14 +130,16 @@ class _Builder:
     """Turns nodes into plain values; every fault is kept, none is raised."""
 
     place: str
+    repaired: rawtext.Repaired
     marks: dict[Path, Mark] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    unread: dict[Path, Fault] = field(default_factory=dict)
     _seen: set[int] = field(default_factory=set)
     _constructor: object = field(default_factory=lambda: YAML(typ="safe", pure=True).constructor)
 
     def value(self, node: Node, path: Path, key: Node) -> object:
-        at, named = node.start_mark, key.start_mark
-        self.marks[path] = Mark(at.line + 1, at.column + 1, named.line + 1, named.column + 1)
+        named = key.start_mark
+        self.marks[path] = Mark(*self._place(node.start_mark), *self._place(named))
         if id(node) in self._seen:
             self._fault(path, named, _NO_ALIAS, "请把内容再写一遍")
             return None
@@ -146,8 +169,14 @@ class _Builder:
         try:
             return self._constructor.construct_object(node, deep=True)  # type: ignore[attr-defined]
         except (YAMLError, ValueError):
-            self._fault(path, node.start_mark, "这个值读不出来", "没有这一天，或带了 YAML 的标签（!）")
+            place = self._place(node.start_mark)
+            hint = "没有这一天，或带了 YAML 的标签（!）"
+            self.unread[path] = Fault(self.place, *place, ".".join(path), "这个值读不出来", hint)
             return None
 
     def _fault(self, path: Path, at: StringMark, message: str, hint: str) -> None:
-        self.faults.append(Fault(self.place, at.line + 1, at.column + 1, ".".join(path), message, hint))
+        self.faults.append(Fault(self.place, *self._place(at), ".".join(path), message, hint))
+
+    def _place(self, at: StringMark) -> tuple[int, int]:
+        """Return the line and column of a mark in the text as it was written."""
+        return at.line + 1, self.repaired.column(at.line + 1, at.column + 1)

@@ -42,6 +42,14 @@ def _is_cron(text: str) -> bool:
         return False
 
 
+def is_once_a_day(every: Every) -> bool:
+    """Whether an interval names one moment of a day at most, as only the day counts."""
+    if every.cron is None:
+        return True
+    minutes, hours, *_ = croniter.expand(every.text)[0]
+    return len(minutes) == len(hours) == 1 and "*" not in (*minutes, *hours)
+
+
 def cron_days(text: str) -> Callable[[date], date]:
     """Return a function that gives the first matching day on or after a day."""
     return partial(_on_or_after, text)

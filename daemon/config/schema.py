@@ -6,6 +6,9 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from daemon.config.models import (
     CalendarFile,
@@ -26,9 +29,32 @@ SHAPES: Mapping[str, type[Shape]] = {
 FOLDER = Path(__file__).parents[2] / "config" / "schema"
 
 
+class _AsWritten(GenerateJsonSchema):
+    """Keeps keys in the order in which the models have them."""
+
+    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:  # noqa: ARG002
+        return value
+
+
+def schema(shape: type[Shape]) -> dict[str, Any]:
+    """Return the JSON Schema of a file."""
+    made: dict[str, Any] = _closed(shape.model_json_schema(schema_generator=_AsWritten))
+    return made
+
+
 def rendered(shape: type[Shape]) -> str:
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | shape.model_json_schema()
-    return json.dumps(schema, ensure_ascii=False, indent=1) + "\n"
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema(shape)
+    return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
+
+
+def _closed(node: Any) -> Any:
+    """Let a mapping whose keys follow a pattern have no others, as the models do."""
+    if isinstance(node, list):
+        return [_closed(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    closed = {"additionalProperties": False} if "patternProperties" in node else {}
+    return closed | {name: _closed(each) for name, each in node.items()}
 
 
 def stale(folder: Path) -> list[str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-from daemon.config import crosschecks, document, rawtext
+from daemon.config import crosschecks, document, rawtext, sense
 from daemon.config.crosschecks import MANUAL, Known
 from daemon.config.document import Document
 from daemon.config.faults import validated
@@ -25,6 +25,8 @@ from daemon.config.models import (
     Shape,
 )
 from daemon.config.offdays import OfficeDays, office_days
+from daemon.config.sense import Setting
+from daemon.domain.workdays import WorkdayCalendar
 from daemon.errors import Fault, FaultyInputError
 
 DUBAN, LADDERS, CHANNELS, CALENDAR = "duban.yaml", "ladders.yaml", "channels.yaml", "calendar.yaml"
@@ -105,21 +107,78 @@ class RuleFiles:
     channels: ChannelsFile
 
 
+@dataclass(frozen=True)
+class Inspection:
+    """A config folder, looked at whole.
+
+    ``source`` is there where there is no fault. The models are there even then, with stand-ins for what is
+    faulty, unless a file cannot be read at all; ``documents`` say where everything stands. ``shipped`` are
+    the texts of the program, ``own`` those of the office that lie over them.
+    """
+
+    source: RuleSource | None
+    faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...]
+    documents: Mapping[str, Document]
+    duban: DubanFile | None
+    ladders: LaddersFile | None
+    channels: ChannelsFile | None
+    campaigns: Mapping[str, CampaignFile]
+    calendar: WorkdayCalendar
+    shipped: Mapping[str, str]
+    own: Mapping[str, str]
+
+    @property
+    def templates(self) -> dict[str, str]:
+        return {**self.shipped, **self.own}
+
+    def placed(self, fault: Fault) -> Fault:
+        """Return a fault of a key with the line and column at which it stands."""
+        document = self.documents.get(fault.place)
+        if document is None or fault.line:
+            return fault
+        found = document.fault(fault.key.split("."), fault.message, fault.hint)
+        return replace(found, key=fault.key)
+
+
 def load_rules(directory: Path, shipped_templates: Path) -> RuleSource:
     """Read and check a whole config folder; raise ``FaultyInputError`` with every fault of every file."""
+    found = inspect(directory, shipped_templates)
+    if found.source is None:
+        raise FaultyInputError(found.faults)
+    return found.source
+
+
+def inspect(directory: Path, shipped_templates: Path) -> Inspection:
+    """Read and check a whole config folder; raise nothing for what stands in it."""
     texts, faults = _read_texts(directory)
-    templates, template_faults = _read_templates(shipped_templates, directory / TEMPLATES)
-    reading = _Reading(texts, faults)
+    shipped, _ = _read_templates(shipped_templates)
+    own, template_faults = _read_templates(directory / TEMPLATES)
+    reading = _Reading(texts, [*faults, *template_faults])
     reading.check_all()
-    if faults := [*reading.faults, *template_faults]:
-        raise FaultyInputError(dict.fromkeys(faults))
+    every_fault = tuple(sorted(set(reading.faults)))
+    return Inspection(
+        source=None if every_fault else _source(texts, reading, {**shipped, **own}),
+        faults=every_fault,
+        warnings=tuple(reading.warnings),
+        documents=reading.documents,
+        duban=reading.duban,
+        ladders=reading.ladders,
+        channels=reading.channels,
+        campaigns=reading.campaigns,
+        calendar=reading.days.calendar(),
+        shipped=MappingProxyType(shipped),
+        own=MappingProxyType(own),
+    )
+
+
+def _source(texts: Mapping[str, str], reading: _Reading, templates: Mapping[str, str]) -> RuleSource:
     assert reading.duban is not None
-    assert reading.calendar is not None
     return RuleSource(
         files=MappingProxyType({place: text for place, text in texts.items() if _is_rule(place)}),
         office=Office(reading.duban.office.name, reading.duban.office.phone),
-        days=office_days(reading.calendar),
-        templates=MappingProxyType(templates),
+        days=reading.days,
+        templates=MappingProxyType(dict(templates)),
     )
 
 
@@ -188,8 +247,9 @@ class _Reading:
 
     def __init__(self, texts: Mapping[str, str], faults: Iterable[Fault]) -> None:
         self._texts = texts
-        self._documents: dict[str, Document] = {}
+        self.documents: dict[str, Document] = {}
         self.faults = list(faults)
+        self.warnings: list[Fault] = []
         self.duban: DubanFile | None = None
         self.calendar: CalendarFile | None = None
         self.ladders: LaddersFile | None = None
@@ -197,8 +257,8 @@ class _Reading:
         self.campaigns: dict[str, CampaignFile] = {}
 
     def read_rules(self) -> None:
-        for place in self._texts:
-            if place.startswith(f"{CAMPAIGNS}/") and (campaign := self.one(place, CampaignFile)):
+        for place in self._campaign_places():
+            if campaign := self.one(place, CampaignFile):
                 self.campaigns[place] = campaign
         self.channels = self.one(CHANNELS, ChannelsFile)
         self.ladders = self.one(LADDERS, LaddersFile)
@@ -209,13 +269,30 @@ class _Reading:
         self.calendar = self.one(CALENDAR, CalendarFile) if CALENDAR in self._texts else CalendarFile()
         self.read_rules()
         self._check_campaigns()
-        if self.calendar and CALENDAR in self._documents:
-            self._add(CALENDAR, crosschecks.calendar_faults(self._documents[CALENDAR], self.calendar))
+        if self.duban:
+            self._add(DUBAN, crosschecks.duban_faults(self.documents[DUBAN], self.duban))
+        if self.calendar and CALENDAR in self.documents:
+            self._add(CALENDAR, crosschecks.calendar_faults(self.documents[CALENDAR], self.calendar))
         if self.channels:
-            self._add(CHANNELS, crosschecks.channel_faults(self._documents[CHANNELS], self.channels))
+            document = self.documents[CHANNELS]
+            self._add(CHANNELS, crosschecks.channel_faults(document, self.channels))
+            self._warn(CHANNELS, crosschecks.channel_warnings(document, self.channels))
         if self.ladders:
-            found = crosschecks.ladder_faults(self._documents[LADDERS], self.ladders, self._known())
-            self._add(LADDERS, found)
+            self._check_ladders(self.documents[LADDERS], self.ladders)
+
+    def _check_ladders(self, document: Document, ladders: LaddersFile) -> None:
+        self._add(LADDERS, crosschecks.ladder_faults(document, ladders, self._known()))
+        campaigns = [self.documents.get(place) for place in self._campaign_places()]
+        sound = all(each is not None and not each.doubts for each in campaigns)
+        setting = Setting(self.days.calendar(), tuple(self.campaigns.values()), whole=sound)
+        told = {tuple(fault.key.split(".")) for fault in self.faults if fault.place == LADDERS}
+        unclear = replace(document, doubts=document.doubts | told)
+        self._add(LADDERS, sense.nonsense(unclear, ladders, setting))
+        self._warn(LADDERS, sense.doubtful(unclear, ladders))
+
+    @property
+    def days(self) -> OfficeDays:
+        return office_days(self.calendar or CalendarFile())
 
     def one(self, place: str, shape: type[_Shape]) -> _Shape | None:
         if place not in self._texts:
@@ -226,36 +303,64 @@ class _Reading:
         self.faults += faults
         if read is None:
             return None
-        self._documents[place] = read
-        model, faults = validated(read, shape)
+        self.documents[place], model, faults = validated(read, shape)
         self.faults += faults
         return model
 
     def _check_campaigns(self) -> None:
-        if not any(place.startswith(f"{CAMPAIGNS}/") for place in self._texts):
+        if not self._campaign_places():
             message = "没有专项行动"
             self.faults.append(Fault(f"{CAMPAIGNS}/", 0, 0, "", message, "至少要有一个 campaigns/….yaml"))
         first: dict[str, str] = {}
         for place, campaign in self.campaigns.items():
-            self._add(place, crosschecks.campaign_faults(self._documents[place], campaign))
+            self._add(place, crosschecks.campaign_faults(self.documents[place], campaign))
             if (twin := first.setdefault(campaign.id, place)) != place:
                 message = f"编号“{campaign.id}”与 {twin} 重复"
-                self.faults.append(self._documents[place].fault(("id",), message, "请改名"))
+                self.faults.append(self.documents[place].fault(("id",), message, "请改名"))
 
     def _add(self, place: str, faults: Iterator[Fault]) -> None:
-        broken = self._documents[place].broken
-        self.faults += [fault for fault in faults if fault.line not in broken]
+        self.faults += self._certain(place, faults)
+
+    def _warn(self, place: str, faults: Iterator[Fault]) -> None:
+        self.warnings += self._certain(place, faults)
+
+    def _certain(self, place: str, faults: Iterator[Fault]) -> Iterator[Fault]:
+        """Leave out what is said of a place that has a fault of its own."""
+        document = self.documents[place]
+        doubts = {".".join(doubt) for doubt in document.doubts}
+        for fault in faults:
+            if fault.line not in document.broken and fault.key not in doubts:
+                yield fault
 
     def _known(self) -> Known:
-        """Return what the ladders may name. Phases and filings are known only if every campaign is sound."""
-        campaigns = [place for place in self._texts if place.startswith(f"{CAMPAIGNS}/")]
-        whole = len(self.campaigns) == len(campaigns)
-        words = {
-            "phase.id": [name for campaign in self.campaigns.values() for name in campaign.phases],
-            "filing.kind": [name for campaign in self.campaigns.values() for name in campaign.filings],
-        }
+        """Return what the ladders may name, faulty or not; ``None`` where a file cannot be read at all."""
+        campaigns = self._campaign_places()
+        channels = self._names(CHANNELS, "channels")
+        phases = [self._names(place, "phases") for place in campaigns]
+        filings = [self._names(place, "filings", empty=True) for place in campaigns]
+        words = {"phase.id": _joined(phases), "filing.kind": _joined(filings)}
         return Known(
-            channels=[*self.channels.channels, MANUAL] if self.channels else None,
-            bundles=list(self.channels.bundles) if self.channels else None,
-            words=words if whole else None,
+            channels=None if channels is None else [*channels, MANUAL],
+            neutral=[name for name, c in self.channels.channels.items() if c.neutral]
+            if self.channels
+            else (),
+            bundles=self._names(CHANNELS, "bundles", empty=True),
+            words={name: known for name, known in words.items() if known is not None},
         )
+
+    def _names(self, place: str, key: str, *, empty: bool = False) -> list[str] | None:
+        """Return the names that a file gives under a key; ``empty``: the key may be left out."""
+        document = self.documents.get(place)
+        top = document.names() if document else None
+        if document is None or top is None:
+            return None
+        return [] if empty and key not in top else document.names(key)
+
+    def _campaign_places(self) -> list[str]:
+        return [place for place in self._texts if place.startswith(f"{CAMPAIGNS}/")]
+
+
+def _joined(lists: Iterable[list[str] | None]) -> list[str] | None:
+    """Return all names of several files, if all are known."""
+    known = list(lists)
+    return None if None in known else [name for names in known if names for name in names]

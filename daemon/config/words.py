@@ -12,7 +12,9 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import TypeVar
 
-from daemon.domain.ladder import Act, Addressee, Role
+from daemon.domain.case import State
+from daemon.domain.ladder import Act, Addressee, Role, SubjectKind
+from daemon.domain.why import ANCHOR_TITLES, ROLE_TITLES
 from daemon.domain.workdays import Offset, Span
 
 IMMEDIATELY = "immediately"
@@ -23,6 +25,27 @@ _PERCENT = re.compile(r"(\d{1,3})%")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _RATE = re.compile(r"([1-9]\d{0,5})/(second|minute|hour|day)")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+_TITLES: tuple[tuple[str, str], ...] = (
+    *((act.label, act.value) for act in Act),
+    *((title, role.value) for role, title in ROLE_TITLES.items()),
+    *((state.label, state.value) for state in State),
+    *((title, anchor) for anchor, title in ANCHOR_TITLES.items()),
+    *zip(("问题", "案件", "报送", "目标", "阶段", "行动"), ("case", *SubjectKind), strict=True),
+    *zip(
+        ("短信", "邮件", "邮箱", "企业微信", "微信"), ("sms", "email", "email", "wecom", "wecom"), strict=True
+    ),
+)
+"""What offices call the words of the rules."""
+_FIRSTS = ("head", "leader", "director")
+_SYNONYMS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("boss", "chief", "manager", "mayor", *_FIRSTS), _FIRSTS),
+    "contact": ("liaison",), "vice": ("deputy",), "mail": ("email",), "wechat": ("wecom",),
+    "message": ("sms",), "remind": ("reminder",), "warning": ("early_warning",),
+    "letter": ("supervision_letter",), "assign": ("assignment",),
+}  # fmt: skip
+_CHINESE_PERIOD = re.compile(r"(\d{1,3})\s*个?\s*(工作日|自然日|天|日|周|星期|月)")
+_SPANS = {"工作日": "workdays", "周": "weeks", "星期": "weeks", "月": "months"}
 
 WordEnum = TypeVar("WordEnum", bound=StrEnum)
 
@@ -41,11 +64,36 @@ def shown(value: object) -> str:
     return f"“{text if len(text) <= 40 else text[:40] + '…'}”"
 
 
+def closest(word: object, valid: Iterable[str]) -> str:
+    """Return the valid word that was likely meant, whether said in Chinese, in other words, or misspelt.
+
+    '' where none is near.
+    """
+    known, said = list(valid), str(word).strip().lower()
+    for meant in (said, *_in_chinese(said), *_in_other_words(said)):
+        if meant in known:
+            return meant
+    return next(iter(get_close_matches(said, known, n=1, cutoff=0.6)), "")
+
+
+def _in_chinese(said: str) -> list[str]:
+    """Return the words whose title says this, the shortest title first."""
+    if len(said) < 2 or said.isascii():
+        return []
+    titled = [(len(title), value) for title, value in _TITLES if said in title or title in said]
+    return [value for _, value in sorted(titled, key=lambda each: each[0])]
+
+
+def _in_other_words(said: str) -> list[str]:
+    scope, dot, seat = said.rpartition(".")
+    return [f"{scope}{dot}{synonym}" for synonym in _SYNONYMS.get(seat, ())]
+
+
 def nearest(word: object, valid: Iterable[str]) -> str:
     """Return the hint that names the nearest valid word, or all of them."""
     known = list(valid)
-    if found := get_close_matches(str(word).lower(), known, n=1, cutoff=0.6):
-        return f"是不是“{found[0]}”？"
+    if found := closest(word, known):
+        return f"是不是“{found}”？"
     return "可用：" + "、".join(known) if known else ""
 
 
@@ -64,16 +112,23 @@ def offset(value: object) -> Offset:
     """``-3 workdays``, ``+1 month``, ``0 days``: so many before or after the anchor's day."""
     match = _OFFSET.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise WordError(
-            f"看不懂日期 {shown(value)}",
-            "写成 -3 workdays、0 workdays、+1 workday（工作日），或 days、weeks、months（日历日、周、月）",
-        )
+        hint = "写成 -3 workdays、0 workdays、+1 workday（工作日），或 days、weeks、months（日历日、周、月）"
+        raise WordError(f"看不懂日期 {shown(value)}", _meant_offset(value) or hint)
     sign, digits, span = match[1], int(match[2]), Span(match[3] + "s")
     if digits and not sign:
         raise WordError(f"{shown(value)}没有写前后", f"之前写 -{value}，之后写 +{value}")
     if digits > LONGEST[span]:
         raise WordError(f"{shown(value)}太远", f"最多 {LONGEST[span]} {span}")
     return Offset(-digits if sign == "-" else digits, span)
+
+
+def _meant_offset(value: object) -> str:
+    """Return the hint for an offset that was said in Chinese; '' where it is not clear."""
+    said = str(value)
+    period, before, after = _CHINESE_PERIOD.search(said), "前" in said, "后" in said or "逾期" in said
+    if period is None or before == after:
+        return ""
+    return f"是不是“{'-' if before else '+'}{period[1]} {_SPANS.get(period[2], 'days')}”？"
 
 
 def at(value: object) -> Offset | None:

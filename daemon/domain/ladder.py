@@ -198,9 +198,13 @@ class Ladder:
     anchor: str
     rungs: tuple[Rung, ...]
     per_unit: bool = False
+    _by_id: Mapping[str, Rung] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_id", {rung.id: rung for rung in self.rungs})
 
     def rung(self, rung_id: str) -> Rung | None:
-        return next((rung for rung in self.rungs if rung.id == rung_id), None)
+        return self._by_id.get(rung_id)
 
     def position(self, rung_id: str) -> int:
         """Return the place of a rung in its ladder, counted from 0; -1 where it is gone."""

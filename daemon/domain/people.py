@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from daemon.domain.ladder import Addressee, Role
+from daemon.domain.ladder import Addressee, Role, Rung
 
 UP: Mapping[Role, Role] = {
     Role.UNIT_CITY_LEADER: Role.GROUP_DEPUTY,
@@ -22,6 +22,17 @@ EVERY_UNIT: Mapping[Role, Role] = {
     Role.UNITS_HEAD: Role.UNIT_HEAD,
     Role.UNITS_LIAISON: Role.UNIT_LIAISON,
 }
+
+
+def tells_every_unit(rung: Rung) -> bool:
+    """Whether a rung speaks to seats of all units, not only of the one concerned."""
+    return any(names_every_unit(line) for line in (*rung.to, *rung.copy))
+
+
+def names_every_unit(line: Addressee) -> bool:
+    return any(role in EVERY_UNIT for role in line)
+
+
 _OF_UNIT = (Role.UNIT_HEAD, Role.UNIT_DEPUTY, Role.UNIT_LIAISON)
 
 

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from daemon.domain.ladder import Condition, Every, Ladder, Names, Part, Rung, Subject, Wording
+from daemon.domain.mute import Mute
 from daemon.domain.workdays import Offset, Span, WorkdayCalendar, local_day, midnight
 
 
@@ -29,11 +30,13 @@ class Outcome(StrEnum):
 class Standing:
     """Where a subject stands on one ladder.
 
-    ``since``: what lies before it is not owed (``None``: everything is owed). Both move by events only.
+    ``since``: what lies before it is not owed (``None``: everything is owed). ``moved_at`` is when the event
+    came that set it. All move by events only.
     """
 
     anchor_version: int
     since: datetime | None
+    moved_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class Facts:
     """What is known of a subject.
 
     ``anchors`` are its dated facts, ``own`` the names that only its own events move, and ``as_of`` gives all
-    names as they were at an instant. ``at_rest``: closed for good, unless an event begins it anew.
+    names as they were at an instant. ``at_rest``: closed for good, unless an event begins it anew. ``mutes``
+    are those that concern it, past ones too: a mute holds for its instants, whenever they are looked at.
     """
 
     subject: Subject
@@ -51,6 +55,11 @@ class Facts:
     as_of: Callable[[datetime], Names] = field(compare=False, repr=False)
     standings: Mapping[str, Standing] = field(default_factory=dict)
     at_rest: bool = False
+    mutes: Sequence[Mute] = ()
+
+    def mute_at(self, instant: datetime, ladder: str) -> Mute | None:
+        """Return the mute that an instant of a ladder lies in, the first of several."""
+        return next((mute for mute in self.mutes if mute.covers(instant, ladder)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +123,26 @@ def plan(facts: Facts, ladder: Ladder, calendar: WorkdayCalendar, settled: Settl
             ahead = number == 0 and _was_ahead(occurrence, rung, facts, calendar, done)
             if _passed(occurrence, done) or not _in_range(occurrence, rung, facts, ladder, ahead):
                 continue
-            if settlement := _settle(occurrence, rung, facts, anchor, calendar, now):
+            if settlement := _settle(occurrence, rung, facts, ladder, calendar, now):
                 settlements.append(settlement)
     return Plan(tuple(settlements), min(upcoming, default=None))
 
 
 def _settle(
-    occurrence: Occurrence, rung: Rung, facts: Facts, anchor: date, calendar: WorkdayCalendar, now: datetime
+    occurrence: Occurrence,
+    rung: Rung,
+    facts: Facts,
+    ladder: Ladder,
+    calendar: WorkdayCalendar,
+    now: datetime,
 ) -> Settlement | None:
-    outcome = _outcome(occurrence, rung, facts, anchor, now)
+    anchor = facts.anchors[ladder.anchor]
+    assert anchor is not None
+    mute = facts.mute_at(occurrence.instant, ladder.id)
+    outcome = Outcome.MUTED if mute else _outcome(occurrence, rung, facts, anchor, now)
     if outcome is None:
         return None
-    inputs = _inputs(occurrence, rung, facts, anchor, calendar)
+    inputs = _inputs(occurrence, rung, facts, anchor, calendar) | ({"mute": mute.id} if mute else {})
     return Settlement(rung.id, occurrence.key, outcome, occurrence.instant, inputs)
 
 
@@ -191,10 +208,13 @@ def _of_wording(rung: Rung, done: frozenset[str], zone: tzinfo) -> frozenset[str
 
 
 def _in_range(occurrence: Occurrence, rung: Rung, facts: Facts, ladder: Ladder, was_ahead: bool) -> bool:
-    """Whether an occurrence lies at or after the last event or activation that set a limit to it."""
-    standing = facts.standings.get(ladder.id)
-    event = standing.since if standing else None
-    if rung.since is None or (event and event > rung.since):
+    """Whether an occurrence lies at or after what limits it: the event or the activation that came later.
+
+    Who enters a case after an edit of the rules, with yesterday's date, has it handed over all the same.
+    """
+    standing = facts.standings.get(ladder.id) or Standing(0, None)
+    event, came = standing.since, standing.moved_at or standing.since
+    if rung.since is None or (came and came > rung.since):
         return event is None or occurrence.instant >= event
     return was_ahead or occurrence.instant >= rung.since
 
@@ -332,6 +352,7 @@ class ReasonCode(StrEnum):
     COPY_OF_NOTHING = "copy_of_nothing"
     REHEARSED = "rehearsed"
     WITHDRAWN = "withdrawn"
+    MUTED = "muted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +369,7 @@ class Item:
 
     ``holds_post``: the person (still) holds the seat it was addressed to. ``signed``: this person has signed.
     ``outranked_by``: a later rung of the ladder, not weaker, that has come for this person. ``to_alive``: for
-    a copy, whether anything it copies is still to be said.
+    a copy, whether anything it copies is still to be said. ``muted_by``: the mute that this person is under.
     """
 
     ladder: Ladder | None
@@ -363,6 +384,7 @@ class Item:
     outranked_by: str | None = None
     to_alive: bool = True
     needs_approval: bool = False
+    muted_by: int | None = None
 
 
 def still_due(item: Item, facts: Facts, now: datetime) -> Reason | None:
@@ -377,6 +399,9 @@ def still_due(item: Item, facts: Facts, now: datetime) -> Reason | None:
     anchor = facts.anchors.get(item.ladder.anchor)
     if standing is None or standing.anchor_version != item.anchor_version or anchor is None:
         return Reason(ReasonCode.ANCHOR_MOVED, {"anchor": item.ladder.anchor, "on": anchor})
+    mute = facts.mute_at(item.instant, item.ladder.id)
+    if (muted_by := mute.id if mute else item.muted_by) is not None:
+        return Reason(ReasonCode.MUTED, {"mute": muted_by})
     if failed := false_condition(rung.wording.when, facts, item.instant):
         return Reason(ReasonCode.CONDITION, {"when": failed.text})
     if not item.holds_post:

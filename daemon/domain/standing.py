@@ -33,7 +33,7 @@ def moved(
     midnight that begins the day we were told.
     """
     today = midnight(local_day(now, zone), zone)
-    fresh = replace(standing, anchor_version=standing.anchor_version + 1)
+    fresh = replace(standing, anchor_version=standing.anchor_version + 1, moved_at=now)
     match move:
         case Move.ENTERED:
             return replace(fresh, since=None)
@@ -42,7 +42,7 @@ def moved(
         case Move.RESTARTED:
             return replace(fresh, since=_told_late(today, before, after, zone))
         case Move.RETURNED:
-            kept = standing if before == after else fresh
+            kept = replace(standing, moved_at=now) if before == after else fresh
             return replace(kept, since=_told_late(today, before, after, zone))
         case Move.LOOKED:
             return _anchor_moved(standing, fresh, before, after, today)

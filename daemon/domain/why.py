@@ -55,6 +55,7 @@ _REASON_TITLES = {
     ReasonCode.NOT_HOLDER: "已不在该岗位",
     ReasonCode.SIGNED: "本人已签收",
     ReasonCode.OUTRANKED: "已有更进一级的通知",
+    ReasonCode.MUTED: "已静默",
     ReasonCode.COPY_OF_NOTHING: "主送不再发送，抄送随之取消",
     ReasonCode.REHEARSED: "演练期间编发，转为正式后不算数",
     ReasonCode.WITHDRAWN: "办公室决定不发",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
@@ -34,6 +35,11 @@ _WORDS: Mapping[type[Exception], str] = {
     SecurityError: "不允许",
     RecursionError: "模板引用了自己",
 }
+_SYNTAX = (
+    (r"looking for the following tags: '(\w+)'", "缺少 {{% {0} %}}"),
+    (r"[Uu]nknown tag '(\w+)'", "没有 {{% {0} %}} 这种写法"),
+    (r"No (?:filter|test) named '(\w+)'", "没有“|{0}”这种写法"),
+)
 _DEFAULTS: Mapping[str, object] = {
     "unit": None,
     "items": (),
@@ -198,6 +204,10 @@ def _faults_of(channel: str, template: str) -> Iterator[None]:
 
 def _message(error: Exception) -> str:
     """Say in Chinese what is wrong; Jinja2's own words follow."""
+    if isinstance(error, TemplateSyntaxError):
+        for pattern, said in _SYNTAX:
+            if match := re.search(pattern, error.message or ""):
+                return f"语法有误：{said.format(match[1])}"
     words = next((words for kind, words in _WORDS.items() if isinstance(error, kind)), "模板无法使用")
     detail = (error.message if isinstance(error, TemplateError) else None) or str(error)
     return f"{words}（{detail}）"

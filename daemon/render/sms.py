@@ -85,10 +85,15 @@ def form(source: str, phone: str) -> Form:
     return Form(text, tuple(names))
 
 
+def length(text: str, sign: str) -> int:
+    """Count the characters of a text with the signature 【sign】, as providers do."""
+    return len(text) + len(sign) + len("【】")
+
+
 def segments(text: str, sign: str) -> int:
     """Return how many messages a text with the signature 【sign】 is billed and sent as."""
-    length = len(text) + len(sign) + len("【】")
-    return 1 if length <= _ONE else -(-length // _MANY)
+    whole = length(text, sign)
+    return 1 if whole <= _ONE else -(-whole // _MANY)
 
 
 def forbidden_words(text: str) -> tuple[str, ...]:

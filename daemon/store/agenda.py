@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, func, insert, literal, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from daemon.domain.ladder import Ladder, Subject, SubjectKind
 from daemon.domain.plan import Standing
 from daemon.domain.standing import Move, moved
 from daemon.store.engine import chunks
-from daemon.store.tables import Instant, agenda, decisions
+from daemon.store.tables import Instant, agenda, cases, decisions, subjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +49,21 @@ _LIVE = and_(_c.due_at.is_not(None), _c.set_aside.is_(None))
 
 
 def _row(row: Any) -> AgendaRow:
-    kind, subject_id, ladder, due_at, since, anchor_version, version = row
-    return AgendaRow(
-        Subject(SubjectKind(kind), subject_id), ladder, due_at, Standing(anchor_version, since), version
-    )
+    kind, subject_id, ladder, due_at, since, moved_at, anchor_version, version = row
+    standing = Standing(anchor_version, since, moved_at)
+    return AgendaRow(Subject(SubjectKind(kind), subject_id), ladder, due_at, standing, version)
 
 
-_COLUMNS = (_c.subject_kind, _c.subject_id, _c.ladder, _c.due_at, _c.since, _c.anchor_version, _c.version)
+_COLUMNS = (
+    _c.subject_kind,
+    _c.subject_id,
+    _c.ladder,
+    _c.due_at,
+    _c.since,
+    _c.moved_at,
+    _c.anchor_version,
+    _c.version,
+)
 
 
 def due(connection: Connection, now: datetime, limit: int) -> list[AgendaRow]:
@@ -64,16 +85,20 @@ def of_subject(connection: Connection, subject: Subject) -> list[AgendaRow]:
 
 
 def standings(
-    connection: Connection, kind: SubjectKind, ids: Sequence[int]
+    connection: Connection, kind: SubjectKind, ids: Sequence[int], ladders: Collection[str] | None = None
 ) -> dict[int, dict[str, Standing]]:
-    """Return where subjects stand on each of their ladders."""
+    """Return where subjects stand on each of their ladders, or on the given ones."""
     found: dict[int, dict[str, Standing]] = {}
+    if ladders is not None and not ladders:
+        return found
     for chunk in chunks(ids):
-        query = select(_c.subject_id, _c.ladder, _c.anchor_version, _c.since).where(
+        query = select(_c.subject_id, _c.ladder, _c.anchor_version, _c.since, _c.moved_at).where(
             _c.subject_kind == kind, _c.subject_id.in_(chunk)
         )
-        for subject_id, ladder, version, since in connection.execute(query):
-            found.setdefault(subject_id, {})[ladder] = Standing(version, since)
+        if ladders is not None:
+            query = query.where(_c.ladder.in_(sorted(ladders)))
+        for subject_id, ladder, *standing in connection.execute(query).all():
+            found.setdefault(subject_id, {})[ladder] = Standing(*standing)
     return found
 
 
@@ -144,6 +169,7 @@ def enter(
             "subject_id": subject.id,
             "ladder": ladder.id,
             "since": since,
+            "moved_at": now,
             "due_at": now,
         }
         for ladder in ladders
@@ -204,6 +230,7 @@ _PUT = (
     )
     .values(
         since=bindparam("begins"),
+        moved_at=bindparam("came"),
         anchor_version=bindparam("anchored"),
         due_at=bindparam("look_at"),
         version=_c.version + 1,
@@ -223,6 +250,7 @@ def put(connection: Connection, rows: Sequence[tuple[AgendaRow, Standing]], now:
             "id": row.subject.id,
             "on": row.ladder,
             "begins": standing.since,
+            "came": standing.moved_at,
             "anchored": standing.anchor_version,
             "look_at": min(row.due_at, now) if row.due_at else now,
         }
@@ -236,14 +264,28 @@ def _not_later(now: datetime) -> object:
     return case((and_(_c.due_at.is_not(None), _c.due_at < now), _c.due_at), else_=literal(now, Instant))
 
 
-def touch(connection: Connection, subjects: Iterable[Subject], now: datetime) -> None:
-    """Look at these subjects now; their standing stays."""
-    for kind, ids in by_kind(subjects).items():
-        connection.execute(
+def touch(connection: Connection, concerned: Iterable[Subject], now: datetime) -> int:
+    """Look at these subjects now; their standing stays. Return how many rows."""
+    touched = 0
+    for kind, ids in by_kind(concerned).items():
+        touched += connection.execute(
             update(agenda)
             .where(_c.subject_kind == kind, _c.subject_id.in_(ids))
             .values(due_at=_not_later(now), version=_c.version + 1, set_aside=None)
-        )
+        ).rowcount
+    return touched
+
+
+def touch_unit(connection: Connection, unit: int, now: datetime) -> int:
+    """Look now at every case, filing and target of a unit; return how many rows."""
+    is_case = _c.subject_kind == SubjectKind.CASE
+    of_unit = or_(
+        and_(is_case, _c.subject_id.in_(select(cases.c.id).where(cases.c.unit_id == unit))),
+        and_(not_(is_case), _c.subject_id.in_(select(subjects.c.id).where(subjects.c.unit_id == unit))),
+    )
+    return connection.execute(
+        update(agenda).where(of_unit).values(due_at=_not_later(now), version=_c.version + 1, set_aside=None)
+    ).rowcount
 
 
 def touch_ladders(connection: Connection, ladders: Iterable[str], now: datetime) -> int:
@@ -258,7 +300,9 @@ def touch_ladders(connection: Connection, ladders: Iterable[str], now: datetime)
 def restart_all(connection: Connection, since: datetime) -> None:
     """Begin again from a moment: nothing before it is owed (the simulator's ``--from``)."""
     connection.execute(
-        update(agenda).values(since=since, due_at=since, version=_c.version + 1, set_aside=None)
+        update(agenda).values(
+            since=since, moved_at=since, due_at=since, version=_c.version + 1, set_aside=None
+        )
     )
 
 

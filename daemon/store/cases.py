@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import date, datetime, tzinfo
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, get_type_hints
 
@@ -35,8 +35,13 @@ from daemon.store.tables import agenda as agenda_table
 _COLUMN = {"campaign": "campaign_id", "unit": "unit_id"}
 
 
-def _values(case: Case) -> dict[str, Any]:
-    return {_COLUMN.get(f.name, f.name): getattr(case, f.name) for f in fields(Case) if f.name != "id"}
+_FIELDS = [field.name for field in fields(Case)]
+_STORED = [(_COLUMN.get(name, name), name) for name in _FIELDS if name != "id"]
+
+
+def values(case: Case) -> dict[str, Any]:
+    """Return a case as a row, without its number."""
+    return {column: getattr(case, name) for column, name in _STORED}
 
 
 def subject_of(case: Case) -> Subject:
@@ -69,7 +74,7 @@ def put_new(
     connection: Connection, case: Case, ladders: Mapping[str, Ladder], since: datetime | None, now: datetime
 ) -> Case:
     """Put a case on file and on its ladders; its number must be new in the campaign."""
-    result = connection.execute(insert(cases).values(**_values(case)))
+    result = connection.execute(insert(cases).values(**values(case)))
     assert result.inserted_primary_key
     stored = replace(case, id=int(result.inserted_primary_key[0]))
     mine = [ladder for ladder in ladders.values() if ladder.about is SubjectKind.CASE]
@@ -142,13 +147,12 @@ def happen(
     standings = agenda.move(
         connection, subject_of(case), ladders, move, case.anchors, after.anchors, now, zone
     )
-    connection.execute(update(cases).where(cases.c.id == case.id).values(**_values(after)))
+    connection.execute(update(cases).where(cases.c.id == case.id).values(**values(after)))
     if move is Move.RETURNED:
         _look_again(connection, case)
     if move is Move.RESTARTED:
         _unsign(connection, case)
-    today = local_day(now, zone)
-    _count(connection, case, after, event.on, today)
+    tally.add(connection, booked(case, after, event.on, tally.known_from(now, zone)))
     events.record(
         connection,
         subject_of(case),
@@ -157,36 +161,46 @@ def happen(
         now,
         by=event.by,
         note=event.note,
-        data={
-            "before": _frozen(case),
-            "standings": {k: [s.anchor_version, _iso(s.since)] for k, s in standings.items()},
-            **({"due_on": event.due_on} if event.due_on else {}),
-            **({"unit": event.unit} if event.unit else {}),
-            **({"changes": dict(event.changes)} if event.changes else {}),
-            **({"filled": True} if event.filled else {}),
-        },
+        data=told(case, event, standings),
     )
     return after
 
 
-def _count(connection: Connection, before: Case, after: Case, effective: date, recorded: date) -> None:
-    """Book what an event changed: out of the old unit, into the new."""
+def told(case: Case, event: Event, standings: Mapping[str, Standing]) -> dict[str, Any]:
+    """Return what an event keeps: what is needed to undo it, and what it said."""
+    return {
+        "before": _frozen(case),
+        "standings": {k: _standing_json(s) for k, s in standings.items()},
+        **({"due_on": event.due_on} if event.due_on else {}),
+        **({"unit": event.unit} if event.unit else {}),
+        **({"changes": dict(event.changes)} if event.changes else {}),
+        **({"filled": True} if event.filled else {}),
+    }
+
+
+def booked(before: Case, after: Case, effective: date, known: date) -> dict[tally.Day, tally.Delta]:
+    """Return what an event changes in the tally: out of the old unit, into the new."""
     old, new = counts(before), counts(after)
     if before.unit != after.unit:
-        out = (-old[0], -old[1], -old[2])
-        tally.add(connection, before.campaign, before.unit, effective, recorded, out)
-        tally.add(connection, after.campaign, after.unit, effective, recorded, new)
-        return
+        return {
+            (before.campaign, before.unit, effective, known): (-old[0], -old[1], -old[2]),
+            (after.campaign, after.unit, effective, known): new,
+        }
     delta = (new[0] - old[0], new[1] - old[1], new[2] - old[2])
-    tally.add(connection, after.campaign, after.unit, effective, recorded, delta)
+    return {(after.campaign, after.unit, effective, known): delta}
+
+
+def _standing_json(standing: Standing) -> list[Any]:
+    return [standing.anchor_version, _iso(standing.since), _iso(standing.moved_at)]
 
 
 def _iso(instant: datetime | None) -> str | None:
-    return instant.isoformat() if instant else None
+    return instant.astimezone(UTC).isoformat() if instant else None
 
 
 def _frozen(case: Case) -> dict[str, Any]:
-    return {k: (str(v) if isinstance(v, (date, Decimal)) else v) for k, v in asdict(case).items()}
+    whole = {name: getattr(case, name) for name in _FIELDS}
+    return {k: (str(v) if isinstance(v, (date, Decimal)) else v) for k, v in whole.items()}
 
 
 def thaw(frozen: Mapping[str, Any]) -> Case:
@@ -216,8 +230,8 @@ def undo(connection: Connection, case: Case, by: str, note: str, now: datetime, 
     if last is None or "before" not in last.data:
         return None
     before = thaw(last.data["before"])
-    connection.execute(update(cases).where(cases.c.id == case.id).values(**_values(before)))
-    _count(connection, case, before, last.effective_on, local_day(now, zone))
+    connection.execute(update(cases).where(cases.c.id == case.id).values(**values(before)))
+    tally.add(connection, booked(case, before, last.effective_on, tally.known_from(now, zone)))
     rows = agenda.of_subject(connection, subject_of(case))
     agenda.put(connection, [(row, _former(row, last.data["standings"])) for row in rows], now)
     _look_again(connection, case)
@@ -256,8 +270,8 @@ def _former(row: AgendaRow, standings: Mapping[str, Any]) -> Standing:
     """Return where a case stood on a ladder before an event; on a ladder newer than that, where it stands."""
     if row.ladder not in standings:
         return row.standing
-    version, since = standings[row.ladder]
-    return Standing(version, datetime.fromisoformat(since) if since else None)
+    version, *instants = standings[row.ladder]
+    return Standing(version, *(datetime.fromisoformat(each) if each else None for each in instants))
 
 
 def next_number(connection: Connection, campaign: int, numbering: str) -> str:
@@ -277,10 +291,9 @@ def enter_missing(connection: Connection, ladders: list[Ladder], now: datetime) 
     nothing that its case does not.
     """
     a = agenda_table.c
-    mine = (
-        select(func.max(a.since))
-        .where(a.subject_kind == "case", a.subject_id == cases.c.id)
-        .scalar_subquery()
+    mine, came = (
+        select(func.max(each)).where(a.subject_kind == "case", a.subject_id == cases.c.id).scalar_subquery()
+        for each in (a.since, a.moved_at)
     )
     made = 0
     for ladder in ladders:
@@ -291,9 +304,19 @@ def enter_missing(connection: Connection, ladders: list[Ladder], now: datetime) 
             literal(ladder.id),
             literal(now, Instant),
             mine,
+            came,
             literal(1),
             literal(1),
         ).where(cases.c.id.not_in(on_it))
-        columns = [a.subject_kind, a.subject_id, a.ladder, a.due_at, a.since, a.anchor_version, a.version]
+        columns = [
+            a.subject_kind,
+            a.subject_id,
+            a.ladder,
+            a.due_at,
+            a.since,
+            a.moved_at,
+            a.anchor_version,
+            a.version,
+        ]
         made += connection.execute(insert(agenda_table).from_select(columns, source)).rowcount
     return made

@@ -101,6 +101,8 @@ _NOTE_TEXTS = {
     "unreached": "没有任何可用的联系方式",
     "ending": "一个月内任期届满，还没有接任",
     "same_person": "一人兼上下两个岗位，逐级催办落在同一人",
+    "muted": "在静默期内，没有发送",
+    "mute": "新设静默",
 }
 
 
@@ -249,7 +251,7 @@ def _numbers(matter: Matter, campaign: Campaign, today: date, about: Reference) 
 def _worst(matter: Matter, today: date, about: Reference) -> list[dict[str, Any]]:
     """Return the units with most cases still open, the least rectified first."""
     upto = min(today, matter.due_on) if matter.due_on else today
-    counts = about.known.rates.by_unit(matter.campaign, upto, today)
+    counts = about.known.rates.by_unit(matter.campaign, upto)
     overdue = about.known.rates.overdue_by_unit(matter.campaign, today)
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1].open, -overdue.get(pair[0], 0), pair[0]))
     return [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from daemon.domain.ladder import Subject, SubjectKind
 from daemon.domain.plan import Outcome, Settled, Settlement
@@ -116,9 +116,16 @@ def next_release(connection: Connection) -> datetime | None:
     return found
 
 
-def of_moment(connection: Connection, moment: datetime) -> list[Decision]:
-    query = select(decisions).where(_c.release_at == moment, _c.outcome == "said", _c.released_at.is_(None))
-    return [decision_of(row) for row in connection.execute(query.order_by(_c.id))]
+def of_moment(connection: Connection, moment: datetime) -> list[int]:
+    """Return the numbers of what waits to be released at a moment."""
+    query = select(_c.id).where(_c.release_at == moment, _c.outcome == "said", _c.released_at.is_(None))
+    return list(connection.execute(query.order_by(_c.id)).scalars())
+
+
+def unreleased(connection: Connection, ids: Sequence[int]) -> list[Decision]:
+    """Return those of ``ids`` that nobody has released meanwhile."""
+    query = select(decisions).where(_c.id.in_(ids), _c.released_at.is_(None)).order_by(_c.id)
+    return [decision_of(row) for row in connection.execute(query).all()]
 
 
 def mark_released(connection: Connection, ids: Sequence[int], now: datetime) -> int:
@@ -131,9 +138,12 @@ def mark_released(connection: Connection, ids: Sequence[int], now: datetime) -> 
     return changed
 
 
+_LOAD = select(decisions).where(_c.id.in_(bindparam("ids", expanding=True)))
+
+
 def load(connection: Connection, ids: Iterable[int]) -> dict[int, Decision]:
     found: dict[int, Decision] = {}
     for chunk in chunks(list(dict.fromkeys(ids))):
-        query = select(decisions).where(_c.id.in_(chunk))
-        found |= {row.id: decision_of(row) for row in connection.execute(query)}
+        rows = connection.execute(_LOAD, {"ids": chunk}).all()
+        found |= {row.id: decision_of(row) for row in rows}
     return found

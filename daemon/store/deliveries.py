@@ -6,9 +6,9 @@ nothing any more. Leases and hints are in wall time, ``next_attempt_at`` in offi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, insert, null, or_, select, update
@@ -16,6 +16,8 @@ from sqlalchemy import Connection, and_, bindparam, insert, null, or_, select, u
 from daemon.store.tables import Instant, attempts, deliveries, items, notices
 
 _d, _a, _n = deliveries.c, attempts.c, notices.c
+OVER = frozenset({"failed", "dropped", "passed_over"})
+"""The states of a delivery that reaches nobody; ``passed_over``: its channel had no room left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,13 @@ _IS_MINE = and_(_d.id == bindparam("mine"), _d.state == "sending", _d.claim == b
 _OPEN = (
     update(deliveries)
     .where(_IS_MINE)
-    .values(attempts=bindparam("number"), frozen=bindparam("bytes"), lease_until=bindparam("until"))
+    .values(
+        attempts=bindparam("number"),
+        frozen=bindparam("bytes"),
+        lease_until=bindparam("until"),
+        person_id=bindparam("borne_by"),
+        counted_on=bindparam("on"),
+    )
 )
 _SETTLE = update(deliveries).where(_IS_MINE).values(state=bindparam("ended"), lease_until=None, frozen=None)
 _CLOSE = (
@@ -98,10 +106,16 @@ def open_attempt(
     lease_until: datetime,
     *,
     repeat: bool,
+    person: int,
+    on: date,
 ) -> int | None:
-    """Note a try before its bytes leave, and freeze them; return its number, ``None`` if no longer mine."""
+    """Note a try before its bytes leave, and freeze them; return its number, ``None`` if no longer mine.
+
+    From now on it counts for ``person``, on the office day ``on`` (store/burden.py).
+    """
     number = claimed.attempts + 1
     values = _mine(claimed) | {"number": number, "bytes": dict(frozen), "until": lease_until}
+    values |= {"borne_by": person, "on": on}
     if not connection.execute(_OPEN, values).rowcount:
         return None
     said = _words(frozen["content"])
@@ -161,6 +175,30 @@ def was_sent(connection: Connection, delivery: int) -> bool:
     return connection.execute(query).first() is not None
 
 
+def doubtful(connection: Connection, notice_ids: Collection[int]) -> set[tuple[int, str]]:
+    """Return the (notice, channel) pairs of which a try, on whatever leg, has an outcome nobody knows."""
+    if not notice_ids:
+        return set()
+    query = (
+        select(_d.notice_id, _d.channel)
+        .join_from(deliveries, attempts, _a.delivery_id == _d.id)
+        .where(_d.notice_id.in_(notice_ids), _a.outcome == "unknown")
+    )
+    return {(notice, channel) for notice, channel in connection.execute(query)}
+
+
+def undoubt(connection: Connection, delivery: int, number: int) -> None:
+    """Take back the doubt about the last try of a delivery whose lease was lost: it surely did not arrive.
+
+    If that was the only doubt, the text is thawed. Who tries it again meanwhile sends what was frozen.
+    """
+    mine = (_d.id == delivery, _d.state == "ready", _d.attempts == number)
+    thawed = update(deliveries).where(*mine, _d.unknowns == 1).values(unknowns=0, frozen=None)
+    if not connection.execute(thawed).rowcount:
+        fewer = update(deliveries).where(*mine, _d.unknowns > 1)
+        connection.execute(fewer.values(unknowns=_d.unknowns - 1))
+
+
 def put_back(
     connection: Connection, claimed: Claimed, at: datetime, *, thaw: bool, unknown: bool = False
 ) -> bool:
@@ -195,17 +233,12 @@ _SENT = (
     .where(_n.id == bindparam("notice"), _n.state.in_(("ready", "failed")))
     .values(state=bindparam("to"), sent_at=bindparam("at"), sent_leg=bindparam("by"))
 )
-_SAID = (
-    update(items)
-    .where(
-        items.c.notice_id == bindparam("notice"),
-        or_(
-            items.c.state == "open",
-            and_(items.c.state == "dropped", items.c.id.in_(bindparam("said", expanding=True))),
-        ),
-    )
-    .values(state="said", closed_at=bindparam("at"), reason=null())
-)
+_ITS_ITEMS = update(items).where(items.c.notice_id == bindparam("notice"))
+_NOW_SAID = {"state": "said", "closed_at": bindparam("at"), "reason": null()}
+_SAID = _ITS_ITEMS.where(items.c.state == "open").values(_NOW_SAID)
+_SAID_ALL_THE_SAME = _ITS_ITEMS.where(
+    items.c.state == "dropped", items.c.id.in_(bindparam("said", expanding=True))
+).values(_NOW_SAID)
 
 
 def mark_sent(
@@ -221,7 +254,9 @@ def mark_sent(
 
 
 def mark_said(connection: Connection, notice: int, now: datetime, said: Sequence[int] = ()) -> None:
-    connection.execute(_SAID, {"notice": notice, "at": now, "said": list(said)})
+    values = {"notice": notice, "at": now}
+    if connection.execute(_SAID, values).rowcount < len(said):
+        connection.execute(_SAID_ALL_THE_SAME, values | {"said": list(said)})
 
 
 def to_hint(connection: Connection, now: datetime, stale: datetime, limit: int) -> dict[str, list[int]]:

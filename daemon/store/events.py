@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -51,6 +51,12 @@ def record(
     )
     assert result.inserted_primary_key
     return int(result.inserted_primary_key[0])
+
+
+def record_all(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Record many at once, in their order; each is a row of ``events``."""
+    if rows:
+        connection.execute(insert(events), list(rows))
 
 
 def mark_undone(connection: Connection, event: int, by: int) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from daemon.domain.campaign import Campaign
 from daemon.domain.case import AT_REST, Case, State
@@ -17,15 +18,20 @@ from daemon.domain.ladder import Names, Subject, SubjectKind
 from daemon.domain.pace import Count, missing, pace, rectification_rate, verdict
 from daemon.domain.plan import Facts
 from daemon.domain.workdays import local_day
-from daemon.store import agenda
+from daemon.store import agenda, mutes
+from daemon.store.asked import Asked
 from daemon.store.engine import chunks
+from daemon.store.mutes import Mutes
 from daemon.store.tables import campaigns, cases, subjects, units
 from daemon.store.tally import Rates
 
 log = logging.getLogger(__name__)
 FILING_OPEN = ("open", "returned")
 _CASE_COLUMNS = {"campaign": "campaign_id", "unit": "unit_id"}
-_CASE_FIELDS = [each.name for each in fields(Case)]
+_CASE_NAMES = [_CASE_COLUMNS.get(each.name, each.name) for each in fields(Case)]
+_IN_ORDER = itemgetter(*(cases.c.keys().index(name) for name in _CASE_NAMES))
+"""Where the fields of a case stand in a row of ``cases``."""
+_STATE = _CASE_NAMES.index("state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ class Known:
     units: Mapping[int, Unit]
     campaigns: Mapping[int, Campaign]
     rates: Rates
+    mutes: Mutes
     unreadable: dict[Subject, str] = field(default_factory=dict)
 
     def unit_of(self, subject: Subject) -> int | None:
@@ -80,10 +87,10 @@ class Known:
 
 
 def case_of(row: Row[Any]) -> Case:
-    """Parse a row of ``cases`` once; inside, it is a value."""
-    mapping = row._mapping
-    values = {name: mapping[_CASE_COLUMNS.get(name, name)] for name in _CASE_FIELDS}
-    return Case(**{**values, "state": State(values["state"])})
+    """Parse a whole row of ``cases`` once; inside, it is a value."""
+    values = list(_IN_ORDER(row))
+    values[_STATE] = State(values[_STATE])
+    return Case(*values)
 
 
 def matter_of(row: Row[Any]) -> Matter:
@@ -102,9 +109,16 @@ def matter_of(row: Row[Any]) -> Matter:
     )
 
 
-def load_units(connection: Connection) -> dict[int, Unit]:
-    query = select(units.c.id, units.c.name, units.c.kind)
-    return {row.id: Unit(row.id, row.name, row.kind) for row in connection.execute(query)}
+_UNITS = select(units.c.id, units.c.name, units.c.kind)
+_THESE_UNITS = _UNITS.where(units.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def load_units(connection: Connection, ids: Iterable[int] | None = None) -> dict[int, Unit]:
+    """Return units by their number: those of ``ids``, or all."""
+    if ids is None:
+        return {row[0]: Unit(*row) for row in connection.execute(_UNITS)}
+    found = (connection.execute(_THESE_UNITS, {"ids": some}).all() for some in chunks(list(ids)))
+    return {row[0]: Unit(*row) for rows in found for row in rows}
 
 
 def load_campaigns(connection: Connection, known: Mapping[str, Campaign]) -> dict[int, Campaign]:
@@ -113,18 +127,28 @@ def load_campaigns(connection: Connection, known: Mapping[str, Campaign]) -> dic
     return {row.id: known[row.key] for row in connection.execute(query) if row.key in known}
 
 
-def load(connection: Connection, wanted: Iterable[Subject], known: Mapping[str, Campaign]) -> Known:
+def load(
+    connection: Connection,
+    wanted: Iterable[Subject],
+    known: Mapping[str, Campaign],
+    ladders: Collection[str] | None = None,
+) -> Known:
     """Load the facts of ``wanted``. Names as of an instant are read when they are asked for, within the
     same connection; a subject that is not on file, or no longer named by the rules, is left out.
+
+    ``ladders``: only where they stand on these is asked for.
     """
     kinds = agenda.by_kind(dict.fromkeys(wanted))
     case_ids = kinds.get(SubjectKind.CASE, [])
     matter_ids = [i for kind, ids in kinds.items() if kind is not SubjectKind.CASE for i in ids]
-    found = Known({}, {}, {}, load_units(connection), load_campaigns(connection, known), Rates(connection))
-    rows = [(SubjectKind.CASE, row) for row in _rows(connection, cases, case_ids)]
-    rows += [(SubjectKind(row.kind), row) for row in _rows(connection, subjects, matter_ids)]
+    mine = Asked(connection, load_units)
+    in_force, muted = load_campaigns(connection, known), mutes.of_subjects(connection)
+    found = Known({}, {}, {}, mine, in_force, Rates(connection), muted)
+    rows = [(SubjectKind.CASE, row) for row in _rows(connection, _CASES, case_ids)]
+    rows += [(SubjectKind(row.kind), row) for row in _rows(connection, _MATTERS, matter_ids)]
+    mine.fetch(row.unit_id for _, row in rows if row.unit_id is not None)
     # Standings are read last: who is faster than us moves them, and what was decided before is then stale.
-    standings = {kind: agenda.standings(connection, kind, ids) for kind, ids in kinds.items()}
+    standings = {kind: agenda.standings(connection, kind, ids, ladders) for kind, ids in kinds.items()}
     for kind, row in rows:
         subject = Subject(kind, row.id)
         try:
@@ -135,10 +159,14 @@ def load(connection: Connection, wanted: Iterable[Subject], known: Mapping[str, 
     return found
 
 
-def _rows(connection: Connection, table: Table, ids: Sequence[int]) -> list[Row[Any]]:
-    return [
-        row for chunk in chunks(ids) for row in connection.execute(select(table).where(table.c.id.in_(chunk)))
-    ]
+_CASES, _MATTERS = (
+    select(table).where(table.c.id.in_(bindparam("ids", expanding=True))) for table in (cases, subjects)
+)
+
+
+def _rows(connection: Connection, query: Select[Any], ids: Sequence[int]) -> list[Row[Any]]:
+    found = (connection.execute(query, {"ids": some}).all() for some in chunks(ids))
+    return [row for rows in found for row in rows]
 
 
 def _take(found: Known, subject: Subject, row: Row[Any], standings: Mapping[str, Any]) -> None:
@@ -188,12 +216,13 @@ def _case_facts(case: Case, subject: Subject, known: Known, standings: Mapping[s
         "unit": {"name": unit.name, "kind": unit.kind},
     }
     as_of = partial(_case_names, case, own, known, campaign)
-    return Facts(subject, campaign.zone, case.anchors, own, as_of, standings, case.state in AT_REST)
+    silent, at_rest = known.mutes.of(subject, case.unit), case.state in AT_REST
+    return Facts(subject, campaign.zone, case.anchors, own, as_of, standings, at_rest, silent)
 
 
 def _case_names(case: Case, own: Names, known: Known, campaign: Campaign, instant: datetime) -> Names:
     day = local_day(instant, campaign.zone)
-    count = known.rates.count(case.campaign, day, case.unit)
+    count = known.rates.count(case.campaign, day, case.unit, known=day)
     unit = {**_mapping(own["unit"]), "total": count.total, "closed": count.closed}
     return {**own, **_countdown(case.due_on, day, case.is_open), "unit": unit}
 
@@ -229,7 +258,8 @@ def _matter_facts(matter: Matter, subject: Subject, known: Known, standings: Map
         case SubjectKind.TARGET:
             own["target"] = {"due_on": matter.due_on, "percent": _percent(matter, campaign)}
     as_of = partial(_matter_names, matter, own, known, campaign)
-    return Facts(subject, campaign.zone, anchors, own, as_of, standings)
+    silent = known.mutes.of(subject, matter.unit)
+    return Facts(subject, campaign.zone, anchors, own, as_of, standings, mutes=silent)
 
 
 def _percent(matter: Matter, campaign: Campaign) -> int:
@@ -240,17 +270,20 @@ def _matter_names(matter: Matter, own: Names, known: Known, campaign: Campaign, 
     day = local_day(instant, campaign.zone)
     names = {**own, **_countdown(matter.due_on, day, bool(own["open"]))}
     if matter.kind in (SubjectKind.TARGET, SubjectKind.CAMPAIGN):
-        names |= target_numbers(matter, known, campaign, day)
+        names |= target_numbers(matter, known, campaign, day, known_by=day)
     return names
 
 
-def target_numbers(matter: Matter, known: Known, campaign: Campaign, day: date) -> dict[str, object]:
-    """Return the numbers of a target or campaign as of the end of ``day``, as they had been told by then.
+def target_numbers(
+    matter: Matter, known: Known, campaign: Campaign, day: date, known_by: date | None = None
+) -> dict[str, object]:
+    """Return the numbers of a target or campaign as of the end of ``day``.
 
-    A milestone's own numbers stop at the milestone.
+    ``known_by`` leaves out what was not on file at the midnight that begins that day. A milestone's own
+    numbers stop at the milestone.
     """
     upto = min(day, matter.due_on) if matter.kind is SubjectKind.TARGET and matter.due_on else day
-    count = known.rates.count(matter.campaign, upto, matter.unit, recorded=day)
+    count = known.rates.count(matter.campaign, upto, matter.unit, known=known_by)
     expected = pace(count, campaign.pace_from, campaign.milestones, upto)
     numbers: dict[str, object] = {
         "total": count.total,

@@ -17,7 +17,7 @@ from daemon.store.agenda import AgendaRow
 from daemon.store.decisions import Decision, decision_of
 from daemon.store.engine import chunks
 from daemon.store.facts import Matter, case_of, matter_of
-from daemon.store.notices import StoredItem, item_of
+from daemon.store.notices import StoredItem, held, item_of
 from daemon.store.tables import agenda as agenda_table
 from daemon.store.tables import (
     attempts,
@@ -346,9 +346,10 @@ class Waits:
     undelivered: int
     unaddressed: int
     approvals: int
-    held: int
+    flood: int
     manual: int
     failed: int
+    held: int
     set_aside: int
 
 
@@ -366,9 +367,10 @@ def waits(connection: Connection, now: datetime) -> Waits:
             select(func.count()).select_from(unaddressed).where(unaddressed.c.resolved_at.is_(None)),
         ),
         approvals=by_state.get("waiting", 0),
-        held=by_state.get("held", 0),
+        flood=by_state.get("held", 0),
         manual=by_state.get("manual", 0),
         failed=by_state.get("failed", 0),
+        held=held(connection, now),
         set_aside=len(agenda.aside(connection)),
     )
 
@@ -434,8 +436,8 @@ def cases_due_on(connection: Connection, day: date) -> list[Case]:
     return [case_of(row) for row in connection.execute(query)]
 
 
-def first_recorded(connection: Connection, campaign: int) -> date | None:
-    """Return the day on which anything was first recorded of a campaign's cases."""
-    query = select(func.min(tally.c.recorded_on)).where(tally.c.campaign_id == campaign)
+def first_known(connection: Connection, campaign: int) -> date | None:
+    """Return the first day whose beginning midnight knew anything of a campaign's cases."""
+    query = select(func.min(tally.c.known_from)).where(tally.c.campaign_id == campaign)
     found: date | None = connection.execute(query).scalar()
     return found

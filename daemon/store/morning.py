@@ -1,8 +1,8 @@
-"""What the office's one morning note tells: gaps, tasks by hand, waiting approvals, lapses, failures."""
+"""What the office's one morning note tells: gaps, tasks by hand, waiting approvals, lapses, mutes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -27,7 +27,17 @@ from daemon.domain.plan import Outcome, ReasonCode
 from daemon.domain.readiness import Demands, Finding, Trouble
 from daemon.domain.why import ROLE_TITLES
 from daemon.store import people, roster
-from daemon.store.tables import Instant, decisions, items, notices, persons, unaddressed, units
+from daemon.store.mutes import NAMED, WITH_NAMES
+from daemon.store.tables import (
+    Instant,
+    decisions,
+    items,
+    mutes,
+    notices,
+    persons,
+    unaddressed,
+    units,
+)
 
 EARLY = datetime(1970, 1, 1, tzinfo=UTC)
 EXAMPLES = 5
@@ -47,6 +57,8 @@ class LineKind(StrEnum):
     UNREACHED = "unreached"
     ENDING = "ending"
     SAME_PERSON = "same_person"
+    MUTED = "muted"
+    MUTE = "mute"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,35 @@ class Line:
     count: int
     first_at: datetime
     examples: tuple[str, ...] = ()
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return {"kind": self.kind.value, "count": self.count, "examples": list(self.examples)}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One notice that waits: for whose approval (``office.director``, or ``A or B``), and since when."""
+
+    approval: str
+    since: datetime
+    name: str
+
+
+def waiting(connection: Connection, until: datetime) -> list[Waiting]:
+    """Return what has waited for approval since before ``until``, the oldest first."""
+    query = (
+        select(_n.approval, _n.created_at, cast(_n.id, String) + "号" + persons.c.name)
+        .join_from(notices, persons, _n.person_id == persons.c.id)
+        .where(_n.state == "waiting", _n.approval.is_not(None), _n.created_at < until)
+        .order_by(_n.created_at, _n.id)
+    )
+    return [Waiting(*row) for row in connection.execute(query)]
+
+
+def waiting_line(documents: Sequence[Waiting]) -> Line:
+    """Return the line that tells of these."""
+    return _line(LineKind.WAITING, [(each.since, each.name) for each in documents])
 
 
 def last_note(connection: Connection) -> datetime | None:
@@ -111,7 +152,7 @@ def _named(finding: Finding, unit_names: Mapping[int, str], names: Mapping[int, 
 
 
 _SINCE, _UNTIL = bindparam("since", type_=Instant()), bindparam("until", type_=Instant())
-_d, _i, _n, _u = decisions.c, items.c, notices.c, unaddressed.c
+_d, _i, _m, _n, _u = decisions.c, items.c, mutes.c, notices.c, unaddressed.c
 
 
 def _gaps() -> Select[Any]:
@@ -130,24 +171,32 @@ def _notices(kind: LineKind, at: Column[Any], since: ColumnElement[Any]) -> Sele
     )
 
 
-def _lapsed_decisions() -> Select[Any]:
-    return select(literal(LineKind.LAPSED.value), _d.decided_at.label("at"), _d.rung).where(
-        _d.outcome == Outcome.LAPSED,
+def _unsaid_decisions(kind: LineKind, outcome: Outcome) -> Select[Any]:
+    return select(literal(kind.value), _d.decided_at.label("at"), _d.rung).where(
+        _d.outcome == outcome,
         _d.decided_at >= _SINCE,
         _d.decided_at < _UNTIL,
     )
 
 
-def _lapsed_items() -> Select[Any]:
+def _unsaid_items(kind: LineKind, codes: Sequence[ReasonCode]) -> Select[Any]:
     return (
-        select(literal(LineKind.LAPSED.value), _i.closed_at.label("at"), _d.rung)
+        select(literal(kind.value), _i.closed_at.label("at"), _d.rung)
         .join_from(items, decisions, _i.decision_id == _d.id)
         .where(
             _i.state == "dropped",
-            _i.reason["code"].as_string().in_([code.value for code in _LAPSES]),
+            _i.reason["code"].as_string().in_([code.value for code in codes]),
             _i.closed_at >= _SINCE,
             _i.closed_at < _UNTIL,
         )
+    )
+
+
+def _new_mutes() -> Select[Any]:
+    return (
+        select(literal(LineKind.MUTE.value), _m.recorded_at.label("at"), NAMED + "：" + _m.reason)
+        .select_from(WITH_NAMES)
+        .where(_m.recorded_at >= _SINCE, _m.recorded_at < _UNTIL)
     )
 
 
@@ -157,6 +206,9 @@ _TROUBLE = union_all(
     _notices(LineKind.WAITING, _n.created_at, literal(EARLY, Instant())),
     _notices(LineKind.HELD, _n.created_at, literal(EARLY, Instant())),
     _notices(LineKind.FAILED, _n.ended_at, _SINCE),
-    _lapsed_decisions(),
-    _lapsed_items(),
+    _unsaid_decisions(LineKind.LAPSED, Outcome.LAPSED),
+    _unsaid_items(LineKind.LAPSED, _LAPSES),
+    _unsaid_decisions(LineKind.MUTED, Outcome.MUTED),
+    _unsaid_items(LineKind.MUTED, (ReasonCode.MUTED,)),
+    _new_mutes(),
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from daemon.domain.flood import Hold
@@ -16,9 +18,11 @@ from daemon.domain.ladder import Act, Audience, Part, Role, Subject, SubjectKind
 from daemon.domain.people import Recipient
 from daemon.domain.plan import Reason, ReasonCode, Standing
 from daemon.store.engine import chunks
-from daemon.store.tables import decisions, deliveries, items, notices, signatures, unaddressed
+from daemon.store.tables import Instant, decisions, deliveries, items, notices, signatures, unaddressed
 
 _i, _n, _d = items.c, notices.c, deliveries.c
+OVER_BUDGET = "over_budget"
+"""Why a notice is over whose items wait for the next bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,19 @@ class NewNotice:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """What a person approved, word for word: by channel, the parts of its message. It leaves unchanged."""
+
+    contents: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def hash(self) -> str:
+        """Return what binds an approval to these words."""
+        words = json.dumps(self.contents, ensure_ascii=False, sort_keys=True, default=str)
+        return hashlib.sha256(words.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     id: int
     kind: str
@@ -96,7 +113,7 @@ class Notice:
     approval: str | None
     approved_at: datetime | None
     approved_by: str | None
-    document_hash: str | None
+    document: Document | None
 
     @property
     def tells_lines(self) -> bool:
@@ -141,7 +158,7 @@ def notice_of(row: Row[Any]) -> Notice:
         row.approval,
         row.approved_at,
         row.approved_by,
-        row.document_hash,
+        Document(row.document) if row.document else None,
     )
 
 
@@ -149,11 +166,10 @@ def reason_json(reason: Reason) -> dict[str, Any]:
     return {"code": reason.code.value, **reason.inputs}
 
 
-def put_items(connection: Connection, new: Sequence[NewItem], now: datetime) -> dict[tuple[int, int], int]:
-    """Store items and return their numbers by (decision, person)."""
+def put_items(connection: Connection, new: Sequence[NewItem], now: datetime) -> None:
+    """Store items; those without a reason wait for a notice."""
     if new:
         connection.execute(insert(items), [_item_row(each, now) for each in new])
-    return item_ids(connection, [each.decision for each in new])
 
 
 def _item_row(new: NewItem, now: datetime) -> dict[str, Any]:
@@ -173,23 +189,54 @@ def _item_row(new: NewItem, now: datetime) -> dict[str, Any]:
     }
 
 
-def item_ids(connection: Connection, decision_ids: Sequence[int]) -> dict[tuple[int, int], int]:
-    found: dict[tuple[int, int], int] = {}
-    for chunk in chunks(list(dict.fromkeys(decision_ids))):
-        query = select(_i.decision_id, _i.person_id, _i.id).where(_i.decision_id.in_(chunk))
-        found |= {(decision, person): id_ for decision, person, id_ in connection.execute(query)}
+_UNBOUND = and_(_i.state == "open", _i.notice_id.is_(None))
+
+
+def unbound_by_person(connection: Connection, now: datetime) -> list[tuple[int, int]]:
+    """Return (person, item) of all that waits for a notice, those of one person together.
+
+    That is what was just addressed, a new holder's, weaker ones whose stronger fell out, and those that no
+    channel could take and whose next bundle has come.
+    """
+    query = select(_i.person_id, _i.id).where(_UNBOUND, _held_no_longer(now))
+    return sorted((person, item) for person, item in connection.execute(query).all())
+
+
+def unbound(connection: Connection, ids: Sequence[int]) -> list[StoredItem]:
+    """Return those of ``ids`` that still wait for a notice."""
+    query = select(items).where(_i.id.in_(ids), _UNBOUND).order_by(_i.id)
+    return [item_of(row) for row in connection.execute(query).all()]
+
+
+def has_unbound(connection: Connection, now: datetime) -> bool:
+    query = select(_i.id).where(_UNBOUND, _held_no_longer(now)).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def _held_no_longer(now: datetime) -> ColumnElement[bool]:
+    return or_(_i.held_until.is_(None), _i.held_until <= now)
+
+
+def held(connection: Connection, now: datetime) -> int:
+    """Count the items that wait for the next bundle, because no channel had room for them."""
+    query = select(func.count()).select_from(items).where(_UNBOUND, _i.held_until > now)
+    return connection.execute(query).scalar() or 0
+
+
+def next_held(connection: Connection) -> datetime | None:
+    """Return when the next of those is bound again."""
+    found: datetime | None = connection.execute(select(func.min(_i.held_until)).where(_UNBOUND)).scalar()
     return found
 
 
-def unbound(connection: Connection) -> list[StoredItem]:
-    """Return items that wait for a notice: a new holder's, and weaker ones whose stronger fell out."""
-    query = select(items).where(_i.state == "open", _i.notice_id.is_(None)).order_by(_i.id)
-    return [item_of(row) for row in connection.execute(query)]
-
-
-def has_unbound(connection: Connection) -> bool:
-    query = select(_i.id).where(_i.state == "open", _i.notice_id.is_(None)).limit(1)
-    return connection.execute(query).first() is not None
+def hold_until(connection: Connection, notice: int, until: datetime, now: datetime) -> None:
+    """Take a notice's items out of it, to be bound anew at ``until``; the notice itself is over."""
+    connection.execute(
+        update(items)
+        .where(_i.notice_id == notice, _i.state == "open")
+        .values(notice_id=None, held_until=until)
+    )
+    end(connection, notice, "dropped", {"code": OVER_BUDGET, "until": until}, now)
 
 
 def supersede(connection: Connection, pairs: Sequence[tuple[int, int]], now: datetime) -> None:
@@ -291,16 +338,22 @@ def close_gap(connection: Connection, gap: Gap, now: datetime) -> None:
     )
 
 
+_LOAD = select(notices).where(_n.id.in_(bindparam("ids", expanding=True)))
+_ITEMS_OF = (
+    select(items)
+    .where(_i.notice_id.in_(bindparam("ids", expanding=True)), _i.state.in_(("open", "said")))
+    .order_by(_i.id)
+)
+
+
 def load(connection: Connection, ids: Iterable[int]) -> dict[int, Notice]:
-    query = select(notices).where(_n.id.in_(list(ids)))
-    return {row.id: notice_of(row) for row in connection.execute(query)}
+    return {row.id: notice_of(row) for row in connection.execute(_LOAD, {"ids": list(ids)}).all()}
 
 
 def items_of(connection: Connection, notice_ids: Iterable[int]) -> dict[int, list[StoredItem]]:
     """Return the items of notices that are still to be said, or were said."""
-    query = select(items).where(_i.notice_id.in_(list(notice_ids)), _i.state.in_(("open", "said")))
     found: dict[int, list[StoredItem]] = {}
-    for row in connection.execute(query.order_by(_i.id)):
+    for row in connection.execute(_ITEMS_OF, {"ids": list(notice_ids)}).all():
         found.setdefault(row.notice_id, []).append(item_of(row))
     return found
 
@@ -321,34 +374,44 @@ class Rival:
     instant: datetime
 
 
-def rivals(connection: Connection, subjects: Iterable[Subject], persons: Iterable[int]) -> list[Rival]:
-    """Return every live item that says something of these subjects to these persons."""
-    c = decisions.c
-    wanted = set(subjects)
-    query = (
-        select(
-            _i.id,
-            c.subject_kind,
-            c.subject_id,
-            c.ladder,
-            c.anchor_version,
-            _i.person_id,
-            _i.part,
-            c.id.label("decision"),
-            c.rung,
-            c.occurrence,
-            c.instant,
-        )
-        .join_from(items, decisions, _i.decision_id == c.id)
-        .where(
-            c.subject_id.in_({subject.id for subject in wanted}),
-            _i.person_id.in_(set(persons)),
-            _i.state.in_(("open", "said")),
-        )
+_by = decisions.c
+_RIVALS = (
+    select(
+        _i.id,
+        _by.subject_kind,
+        _by.subject_id,
+        _by.ladder,
+        _by.anchor_version,
+        _i.person_id,
+        _i.part,
+        _by.id.label("decision"),
+        _by.rung,
+        _by.occurrence,
+        _by.instant,
     )
+    .join_from(items, decisions, _i.decision_id == _by.id)
+    .where(
+        _by.subject_id.in_(bindparam("subjects", expanding=True)),
+        _i.person_id.in_(bindparam("persons", expanding=True)),
+        _i.state.in_(("open", "said")),
+        _by.instant > bindparam("after", type_=Instant()),
+    )
+)
+
+
+def rivals(
+    connection: Connection, subjects: Iterable[Subject], persons: Iterable[int], after: datetime
+) -> list[Rival]:
+    """Return every live item that says something of these subjects to these persons, of later rungs."""
+    wanted = set(subjects)
+    values = {
+        "subjects": [subject.id for subject in wanted],
+        "persons": list(set(persons)),
+        "after": after,
+    }
     found = [
         Rival(i, Subject(SubjectKind(kind), sid), ladder, anchored, person, Part(part), *rest)
-        for i, kind, sid, ladder, anchored, person, part, *rest in connection.execute(query)
+        for i, kind, sid, ladder, anchored, person, part, *rest in connection.execute(_RIVALS, values).all()
     ]
     return [rival for rival in found if rival.subject in wanted]
 
@@ -360,6 +423,14 @@ def siblings(connection: Connection, decision_ids: Iterable[int]) -> dict[int, l
         for row in connection.execute(select(items).where(_i.decision_id.in_(chunk)).order_by(_i.id)):
             found.setdefault(row.decision_id, []).append(item_of(row))
     return found
+
+
+def same_document(connection: Connection, notice: Notice) -> list[int]:
+    """Return the waiting notices that carry the same decision to its other addressees."""
+    mine = items_of(connection, [notice.id]).get(notice.id, [])
+    others = siblings(connection, [item.decision for item in mine])
+    ids = {item.notice for items in others.values() for item in items if item.notice}
+    return sorted(n.id for n in load(connection, ids).values() if n.state == "waiting")
 
 
 def signed(connection: Connection, subjects: Iterable[Subject]) -> set[tuple[Subject, int]]:

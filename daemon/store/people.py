@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from daemon.domain.ladder import Role
 from daemon.domain.people import Acting, Directory, Post
+from daemon.store.asked import Asked
+from daemon.store.engine import chunks
 from daemon.store.tables import acting, persons, posts, units
 
 CHANNEL_ADDRESS = {"email": "email", "sms": "phone", "wecom": "wecom"}
@@ -35,13 +36,16 @@ class Person:
         return found
 
 
-def directory(connection: Connection, on: date) -> Directory:
-    """Return who holds which post on a day."""
+def directory(connection: Connection, on: date, of: Iterable[int] | None = None) -> Directory:
+    """Return who holds which post on a day: of all units, or of those of ``of`` and outside the units."""
     c = posts.c
     query = select(c.person_id, c.role, c.unit_id, c.since, c.until).where(
         or_(c.since.is_(None), c.since <= on), or_(c.until.is_(None), c.until >= on)
     )
-    held = [Post(p, Role(r), u, s, e) for p, r, u, s, e in connection.execute(query.order_by(c.id))]
+    if of is not None:
+        query = query.where(or_(c.unit_id.in_(sorted(of)), c.unit_id.is_(None)))
+    rows = connection.execute(query.order_by(c.id)).all()
+    held = [Post(p, Role(r), u, s, e) for p, r, u, s, e in rows]
     stand_ins = [
         Acting(row.person_id, row.stand_in_id, row.since, row.until)
         for row in connection.execute(select(acting).where(acting.c.since <= on, acting.c.until >= on))
@@ -49,17 +53,25 @@ def directory(connection: Connection, on: date) -> Directory:
     return Directory(held, on, stand_ins)
 
 
-def load(connection: Connection, ids: Iterable[int]) -> dict[int, Person]:
-    query = select(persons).where(persons.c.id.in_(list(ids)))
-    return {row.id: _person(row) for row in connection.execute(query)}
+_COLUMNS = (persons.c.id, persons.c.name, persons.c.phone, persons.c.email, persons.c.wecom)
+_LOAD = select(*_COLUMNS).where(persons.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def load(connection: Connection, ids: Iterable[int] | None) -> dict[int, Person]:
+    """Return persons by their number: those of ``ids``, or all."""
+    if ids is None:
+        return {row[0]: Person(*row) for row in connection.execute(select(*_COLUMNS))}
+    found = (connection.execute(_LOAD, {"ids": some}).all() for some in chunks(list(ids)))
+    return {row[0]: Person(*row) for rows in found for row in rows}
 
 
 def load_all(connection: Connection) -> dict[int, Person]:
-    return {row.id: _person(row) for row in connection.execute(select(persons))}
+    return load(connection, None)
 
 
-def _person(row: Row[Any]) -> Person:
-    return Person(row.id, row.name, row.phone, row.email, row.wecom)
+def asked(connection: Connection, first: Iterable[int]) -> Asked[Person]:
+    """Return persons as they are asked for; ``first`` surely are."""
+    return Asked(connection, load, first)
 
 
 def titles(connection: Connection, ids: Iterable[int]) -> dict[tuple[int, str], str]:
@@ -81,8 +93,8 @@ def unit_ids(connection: Connection, on: date, kinds: Iterable[str] | None = Non
 def person_named(connection: Connection, who: str) -> Person | None:
     """Find the one person that ``who`` names: a name, a phone, a WeCom account or a mail address."""
     c = persons.c
-    query = select(persons).where(or_(c.name == who, c.phone == who, c.wecom == who, c.email == who))
+    query = select(*_COLUMNS).where(or_(c.name == who, c.phone == who, c.wecom == who, c.email == who))
     rows = connection.execute(query).all()
     if len(rows) != 1:
         return None
-    return _person(rows[0])
+    return Person(*rows[0])

@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta, tzinfo
 
-from sqlalchemy import Connection, and_, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, and_, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from daemon.domain.case import OPEN, State
 from daemon.domain.pace import Count
+from daemon.domain.workdays import local_day, midnight
 from daemon.store.tables import cases, tally
 
 _c = tally.c
 
 
-def add(
-    connection: Connection,
-    campaign: int,
-    unit: int,
-    effective: date,
-    recorded: date,
-    delta: tuple[int, int, int],
-) -> None:
-    """Add (registered, dismissed, closed) to a unit's day."""
-    if not any(delta):
-        return
-    day = {"campaign_id": campaign, "unit_id": unit, "effective_on": effective, "recorded_on": recorded}
-    counts = dict(zip(("registered", "dismissed", "closed"), delta, strict=True))
-    added = update(tally).filter_by(**day).values({name: _c[name] + n for name, n in counts.items()})
-    if connection.execute(added).rowcount:
-        return
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(tally).values(**day, **counts))
-    except IntegrityError:  # another event of that day was faster
-        connection.execute(added)
+Day = tuple[int, int, date, date]
+"""Campaign, unit, the day it took effect, the day from whose midnight on it is known."""
+Delta = tuple[int, int, int]
+"""Registered, dismissed, closed."""
+_COUNTS = ("registered", "dismissed", "closed")
+
+
+def known_from(recorded_at: datetime, zone: tzinfo) -> date:
+    """Return the first day whose beginning midnight finds on file what was recorded at an instant.
+
+    Rungs speak as of a midnight: what is told at 10:00 is not known to the rung of that day, whenever it is
+    looked at, but what comes at that very midnight is.
+    """
+    day = local_day(recorded_at, zone)
+    return day if recorded_at == midnight(day, zone) else end_of(day)
+
+
+def end_of(day: date) -> date:
+    """Return the day whose beginning midnight ends a day: what had been recorded by then is known."""
+    return day + timedelta(days=1)
+
+
+def add(connection: Connection, counts: Mapping[Day, Delta]) -> None:
+    """Add to units' days; who does so at the same time waits, and never for us both ways."""
+    names = ("campaign_id", "unit_id", "effective_on", "known_from", *_COUNTS)
+    rows = [dict(zip(names, day + delta, strict=True)) for day, delta in sorted(counts.items()) if any(delta)]
+    if rows:
+        new = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(tally)
+        more = {name: _c[name] + new.excluded[name] for name in _COUNTS}
+        connection.execute(new.on_conflict_do_update(index_elements=tally.primary_key, set_=more), rows)
 
 
 class Rates:
     """Reads counts as of a day; each (campaign, day) costs one GROUP BY, once.
 
-    ``recorded`` leaves out what was told later than that day (the verdict of the day).
+    ``known`` leaves out what was not on file at the midnight that begins that day. (The verdict of a day
+    counts what had been recorded by its end: ``known`` is the day after.)
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -48,25 +60,25 @@ class Rates:
         self._counts: dict[tuple[int, date, date | None], dict[int, Count]] = {}
         self._reachable: dict[tuple[int, date], int] = {}
 
-    def by_unit(self, campaign: int, day: date, recorded: date | None = None) -> dict[int, Count]:
-        key = (campaign, day, recorded)
+    def by_unit(self, campaign: int, day: date, known: date | None = None) -> dict[int, Count]:
+        key = (campaign, day, known)
         if key not in self._counts:
             self._counts[key] = self._read(*key)
         return self._counts[key]
 
-    def _read(self, campaign: int, day: date, recorded: date | None) -> dict[int, Count]:
+    def _read(self, campaign: int, day: date, known: date | None) -> dict[int, Count]:
         until = and_(_c.campaign_id == campaign, _c.effective_on <= day)
-        if recorded is not None:
-            until = and_(until, _c.recorded_on <= recorded)
+        if known is not None:
+            until = and_(until, _c.known_from <= known)
         total = func.sum(_c.registered) - func.sum(_c.dismissed)
         query = select(_c.unit_id, total, func.sum(_c.closed)).where(until).group_by(_c.unit_id)
         return {
             unit: Count(int(total), int(closed)) for unit, total, closed in self._connection.execute(query)
         }
 
-    def count(self, campaign: int, day: date, unit: int | None = None, recorded: date | None = None) -> Count:
+    def count(self, campaign: int, day: date, unit: int | None = None, known: date | None = None) -> Count:
         """Return the count of one unit, or of the whole campaign."""
-        counts = self.by_unit(campaign, day, recorded)
+        counts = self.by_unit(campaign, day, known)
         if unit is not None:
             return counts.get(unit, Count(0, 0))
         return Count(sum(c.total for c in counts.values()), sum(c.closed for c in counts.values()))

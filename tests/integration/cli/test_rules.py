@@ -6,7 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
+from daemon.store.engine import open_engine, writing
+from daemon.store.tables import persons, posts
 from tests.integration.cli.conftest import CONFIG, Office
 
 
@@ -55,8 +58,26 @@ def test_every_fault_is_said_at_its_place(bare: Office, folder: Path) -> None:
     for words in ("ladders.yaml:", "remainder", "panshi-2018.yaml:", "六成", "urge.unit"):
         assert words in answer.err
     found = bare("check", "--json").json["faults"]
-    assert len(found) == len(answer.faults)
-    assert all({*fault} == {"place", "line", "column", "key", "message", "hint"} for fault in found)
+    assert f"{len(found)} 处错误" in answer.out
+    assert all({*fault} == {"file", "line", "column", "key", "message", "hint"} for fault in found)
+
+
+def test_a_channel_that_no_holder_of_a_role_has_is_a_warning(office: Office) -> None:
+    assert office("check", "--json").json["skipped"] == []
+    engine = open_engine(f"sqlite:///{office.state / 'duban.db'}")
+    with writing(engine) as connection:
+        deputies = select(posts.c.person_id).where(posts.c.role == "group.deputy")
+        connection.execute(update(persons).where(persons.c.id.in_(deputies)).values(wecom=None))
+    engine.dispose()
+    (warning,) = [w for w in office("check", "--json").json["warnings"] if w["file"] == "ladders.yaml"]
+    assert (warning["key"], warning["line"]) == ("ladders.case-due.rungs.group.to.1", 47)
+    assert warning["message"] == "现任领导小组副组长没有一人登记了企业微信账号，wecom 渠道到不了他们"
+
+
+def test_without_a_database_it_says_what_it_did_not_look_at(bare: Office) -> None:
+    answer = bare("check")
+    assert "未核对 名录里的联系方式（数据库还没有建立" in answer.err
+    assert not (bare.state / "duban.db").exists()
 
 
 def test_rules_that_did_not_change_are_not_asked_about(office: Office) -> None:

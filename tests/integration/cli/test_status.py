@@ -64,9 +64,10 @@ def test_what_waits_is_counted(busy_office: Office) -> None:
         "undelivered": 0,
         "unaddressed": 0,
         "approvals": 0,
-        "held": 0,
+        "flood": 0,
         "manual": 2,
         "failed": 0,
+        "held": 0,
         "set_aside": 0,
     }
     assert "待人工办理  2" in busy_office("status").out

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import update
 
 from daemon import acts
+from daemon.deliver import documents
 from daemon.errors import NotFoundError, RefusedError
 from daemon.store import tables
+from daemon.store.engine import writing
 from tests.integration.office import DUE, TOWN, Office
 
 LETTERS = """
@@ -31,7 +34,8 @@ def waiting(office: Office) -> Office:
 
 
 def approve(office: Office, notice: int) -> list[int]:
-    return acts.approve(office.engine, office.rules(), notice, "王主任", office.now)
+    shown = documents(office.engine, office.rules(), notice, office.now)
+    return acts.approve(office.engine, office.rules(), notice, "王主任", office.now, shown)
 
 
 def letters(office: Office) -> list[int]:
@@ -129,3 +133,29 @@ def test_no_approval_no_wait(office: Office) -> None:
     office.case("A-1", due="2018-08-31")
     office.tick("2018-08-28 09:10")
     assert [row.approval for row in office.rows(tables.notices)] == [None]
+
+
+def test_what_was_approved_leaves_word_for_word(waiting: Office) -> None:
+    """Approved in the evening, corrected at night, sent in the morning: as the approver read it."""
+    waiting.news()
+    number = letters(waiting)[0]
+    shown = documents(waiting.engine, waiting.rules(), number, waiting.now)
+    approve(waiting.at("2018-08-28 21:00"), number)
+    with writing(waiting.engine) as connection:
+        connection.execute(update(tables.cases).values(enterprise="另一公司"))
+    waiting.wire.taken.clear()
+    waiting.run("2018-08-29 08:45")
+    sent = {handed.message.content["text"] for handed in waiting.wire.taken if handed.channel == "email"}
+    assert sent == {document.contents["email"]["text"] for document in shown.values()}
+    assert {row.document_hash for row in waiting.notice_rows() if row.id in shown} == {
+        document.hash for document in shown.values()
+    }
+
+
+def test_only_what_was_shown_leaves(waiting: Office) -> None:
+    """A copy of the document that the approver did not see waits for an approval of its own."""
+    both = documents(waiting.engine, waiting.rules(), letters(waiting)[0], waiting.now)
+    first, other = sorted(both)
+    shown = {first: both[first]}
+    assert acts.approve(waiting.engine, waiting.rules(), first, "王主任", waiting.now, shown) == [first]
+    assert {row.state for row in waiting.notice_rows() if row.id == other} == {"waiting"}

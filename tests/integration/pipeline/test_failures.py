@@ -167,6 +167,15 @@ class TestUnknown:
         assert office.tried()[:2] == ["孙联络 wecom: A-1 remind", "孙联络 wecom!: A-1 remind"]
         assert office.news() == ["孙联络 email: A-1 remind", "孙联络 sms: A-1 remind"]
 
+    def test_the_next_leg_marks_what_an_earlier_one_may_have_said_over_the_same_channel(
+        self, office: Office
+    ) -> None:
+        released(office, legs="[email, sms+email]")
+        office.wire.answers("email", SILENCE, SILENCE)
+        office.run("2018-08-28 12:00")
+        assert office.tried()[:2] == ["孙联络 email: A-1 remind", "孙联络 email!: A-1 remind"]
+        assert office.news() == ["孙联络 email!: A-1 remind", "孙联络 sms: A-1 remind"]
+
     def test_a_definite_failure_of_the_repeat_keeps_the_bytes(self, office: Office) -> None:
         released(office)
         office.wire.answers("wecom", SILENCE, BUSY)
@@ -190,6 +199,23 @@ class TestUnknown:
         assert office.notice_rows()[0].reason["code"] == "unknown"
         office.run("2018-08-29 12:00")
         assert office.sent() == ["冯值班 wecom: note"], "a person decides"
+
+    def test_a_task_for_the_office_outlasts_the_deaths_of_workers(self, office: Office) -> None:
+        office.obey()
+        office.leave("孙联络", "2018-08-16")
+        office.hire(TOWN, "联络员", "何联络", reach="")
+        office.case("A-1", due="2018-08-31")
+        office.scan()
+        office.prepare("2018-08-28 09:10")
+        office.wire.answers("manual", *[killed] * 3)
+        for _ in range(3):
+            with pytest.raises(Killed):
+                office.deliver_on("manual")
+            office.wall_time_passes()
+            sweep(office.engine, office.now)
+            office.later(minutes=1)
+        office.tick()
+        assert office.notices() == ["何联络 manual manual"]
 
     @pytest.mark.parametrize(("policy", "tries"), [("resend", 2), ("next", 1), ("hold", 1)])
     def test_a_worker_that_dies_at_it_each_time_leaves_the_same(

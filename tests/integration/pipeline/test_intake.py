@@ -22,7 +22,7 @@ from daemon.intake import History, Imported, Step, dated_events, import_sheets
 from daemon.sheets import CaseRow, Kind, Sheet
 from daemon.store import facts, outcome, tables
 from daemon.store.engine import reading
-from daemon.store.tally import Rates
+from daemon.store.tally import Rates, end_of
 from tests.integration.office import DEMO, DUE, ROOT, TOWN, Office, on
 
 
@@ -264,7 +264,9 @@ class TestHistory:
                 day = on(milestone["date"])
                 expected = Count(milestone["total"], milestone["closed"])
                 assert Rates(connection).count(campaign, day) == expected
-                assert Rates(connection).count(campaign, day, recorded=day) == expected, "told the same day"
+                assert Rates(connection).count(campaign, day, known=end_of(day)) == expected, (
+                    "told the same day"
+                )
             told = outcome.rates(connection, city.rules().campaigns)
         assert [each["verdict"] for each in told] == ["missed"] * 3
         states = Counter(case.state for case in city.rows(tables.cases))

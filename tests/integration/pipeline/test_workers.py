@@ -146,6 +146,22 @@ class TestLeases:
         office.later(minutes=5).tick()
         assert len(office.wire.tried) == 1, "and it is not sent again"
 
+    def test_a_failure_that_is_told_late_thaws_the_text(self, office: Office) -> None:
+        """The sweep had to take the try for unknown; it surely did not arrive after all."""
+        released(office)
+
+        def sleeps(_message: object) -> None:
+            office.wall_time_passes()
+            sweep(office.engine, office.now)
+            raise DeliveryError("系统忙")
+
+        office.wire.answers("wecom", sleeps)
+        office.deliver_on("wecom")
+        assert office.attempts() == ["wecom 1 failed"]
+        office.close("A-0")
+        office.later(minutes=1).tick()
+        assert office.sent() == [], "it is looked at once more"
+
     @pytest.mark.parametrize(
         "second", [DeliveryError("重复的消息", permanent=True), UnknownOutcomeError("?")]
     )

@@ -10,7 +10,7 @@ from daemon.domain.case import EventKind
 from daemon.domain.pace import Count
 from daemon.store import facts
 from daemon.store.engine import reading
-from daemon.store.tally import Rates
+from daemon.store.tally import Rates, end_of
 from tests.integration.office import TOWN, ZONE, Office, on
 
 
@@ -29,7 +29,7 @@ def counted(office: Office) -> Office:
 def count(office: Office, day: str, unit: str | None = None, recorded: str | None = None) -> Count:
     with reading(office.engine) as connection:
         campaign = next(iter(facts.load_campaigns(connection, office.rules().campaigns)))
-        told: date | None = on(recorded) if recorded else None
+        told: date | None = end_of(on(recorded)) if recorded else None
         return Rates(connection).count(campaign, on(day), office.units[unit] if unit else None, told)
 
 
@@ -75,3 +75,19 @@ def test_reopening_takes_the_closure_back(counted: Office) -> None:
 def test_no_cases_no_count(office: Office) -> None:
     office.obey()
     assert count(office, "2018-12-31") == Count(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("moment", "known_on"), [("2018-11-16 00:00", "2018-11-16"), ("2018-11-16 10:00", "2018-11-17")]
+)
+def test_rungs_know_what_was_on_file_at_the_midnight_they_speak_of(
+    counted: Office, moment: str, known_on: str
+) -> None:
+    """However late they are looked at: what is told at ten is not known to the rungs of that day."""
+    counted.at("2018-11-01 09:00").case("A-4", due="2018-12-31")
+    counted.at(moment).close("A-4")
+    with reading(counted.engine) as connection:
+        campaign = next(iter(facts.load_campaigns(connection, counted.rules().campaigns)))
+        rates, end = Rates(connection), on("2018-12-31")
+        closed = [rates.count(campaign, end, known=on(f"2018-11-{day}")).closed for day in (15, 16, 17)]
+    assert closed == [2 + (day >= known_on) for day in ("2018-11-15", "2018-11-16", "2018-11-17")]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.cli.checking import Findings, findings
 from daemon.config.source import RuleSource, load_rules
 from daemon.errors import Fault, FaultyInputError
 
@@ -48,6 +49,10 @@ class Folder:
 
     def load(self) -> RuleSource:
         return load_rules(self.path, self.shipped)
+
+    def findings(self) -> Findings:
+        """Look at the folder as ``duban check`` does, with the shipped templates."""
+        return findings(self.path, CONFIG.parent / "templates")
 
     def faults(self) -> tuple[Fault, ...]:
         with pytest.raises(FaultyInputError) as caught:

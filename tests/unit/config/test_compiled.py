@@ -11,6 +11,7 @@ import pytest
 from daemon.config.compiled import RuleSet, compile_rules
 from daemon.config.schema import FOLDER, SHAPES, main, rendered, stale
 from daemon.config.source import load_rules
+from daemon.domain.burden import Budget
 from daemon.domain.ladder import Act, ActPolicy, Condition, Ladder, Role, Rung, SubjectKind, Wording
 from daemon.domain.pace import Milestone
 from daemon.domain.windows import Bundle, Window
@@ -137,6 +138,21 @@ def test_the_worked_example_of_the_calendar(rules: RuleSet) -> None:
         "2018-12-27",
         "2019-01-02",
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("sms: {day: 2}", {"sms": Budget(day=2)}),
+        ("email: {day: 9, week: 20}", {"sms": Budget(day=2), "email": Budget(9, 20)}),  # the SMS default
+        ("sms: {week: 5}", {"sms": Budget(week=5)}),
+        ("sms: {}", {}),
+    ],
+)
+def test_what_a_person_gets_at_most(tmp_path: Path, written: str, meant: dict[str, Budget]) -> None:
+    folder = Folder(tmp_path)
+    folder.change("channels.yaml", f"⟦sms: {{day: 2}}→{written}⟧")
+    assert compile_rules(folder.load()).budgets == meant
 
 
 def test_bundles_windows_and_channels(shipped: RuleSet) -> None:

@@ -53,6 +53,12 @@ LADDERS = [
     ("filing-due.per", "about: filing\n    ⟦→per: ⌖unit\n    ⟧from: due", "不能写 per"),
     ("phase-start.rungs.start.to.0", "to: [⟦units.head→unit.head⟧, units", "units.head"),
     ("phase-start.rungs.start.to.0", "to: [⟦units.head→case.handler⟧, units", "承办人"),
+    (
+        "case-due.rungs.group",
+        "group:      ⟦{at: +15 workdays, act: escalation, to: [group.leader, group.deputy], bundle: brief}"
+        "→{at: immediately, act: escalation, to: [group.leader]}⟧",
+        "不能一事一报",
+    ),
     ("/acts.reminder.legs.0", "reminder:           {legs: [⟦wecom→wecon⟧", "是不是“wecom”？"),
     ("/acts.reminder.legs.1", "reminder:           {legs: [wecom, ⟦sms+→sms++⟧email", "一起发"),
     ("/acts.assignment.sign", "sign: ⟦3 workdays→three days⟧", "写成 3 workdays"),
@@ -96,6 +102,11 @@ CHANNELS = [
     ("bundles.brief.on", "on: ⟦monday→mondy⟧", "是不是“monday”？"),
     ("bundles.brief", "⟦, on: monday→⟧", "every 和 on"),
     ("window.to", 'to: ⟦"17:30"→"07:30"⟧', "不晚于开始时间"),
+    ("budgets.smss", "budgets:\n  ⟦sms→smss⟧: {day", "是不是“sms”？"),
+    ("budgets.manual", "budgets:\n  ⟦sms→manual⟧: {day", "没有额度"),
+    ("budgets.sms.day", "sms: {day: ⟦2→0⟧}", "至少为 1"),
+    ("budgets.sms.dya", "sms: {⟦day→dya⟧: 2}", "是不是“day”？"),
+    ("budgets.sms.week", "sms: {day: 2⟦→, week: ⌖1⟧}", "week 不少于 day"),
 ]
 CALENDAR = [
     ("years.2027.off.0", "years: ⟦{}→{2027: {source: 甲, off: [2026-02-06]}}⟧", "请核对年份"),
@@ -167,6 +178,7 @@ def test_all_faults_of_all_files_come_at_once(folder: Folder) -> None:
     assert [fault.place for fault in folder.faults()] == [
         "campaigns/panshi-2018.yaml",
         "channels.yaml",
+        "ladders.yaml",
         "ladders.yaml",
     ]
 

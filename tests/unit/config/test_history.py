@@ -54,7 +54,6 @@ SPEAKS_OTHERWISE = [
     "remind:     {at: ⟦-3 workdays→-5 workdays⟧",
     "-3 workdays,  ⟦→when: key, ⟧act: reminder",
     "-3 workdays,  ⟦→every: week, ⟧act: reminder",
-    "    from: ⟦due→assigned⟧     ",
     "{bundle: morning, when: ⟦open→open or open⟧}",
 ]
 
@@ -66,6 +65,12 @@ def test_a_changed_rung_speaks_from_its_activation_and_keeps_its_former_words(
     old = edit()
     history = rung_history(old, {}, edit(change), T1)
     assert history[REMIND] == RungHistory(T1, wording_dict(old)[REMIND])
+
+
+def test_a_rung_that_counts_from_another_day_speaks_otherwise(edit: Edit) -> None:
+    old, key = edit(), ("case-assigned", "head")
+    new = edit("    from: ⟦assigned→registered⟧\n    rungs:\n      hand-over")
+    assert rung_history(old, {}, new, T1)[key] == RungHistory(T1, wording_dict(old)[key])
 
 
 SPEAKS_ALIKE = [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
@@ -26,6 +26,7 @@ from daemon.domain.ladder import (
     SubjectKind,
     Wording,
 )
+from daemon.domain.mute import Mute
 from daemon.domain.plan import Facts, Outcome, Plan, Settled, Standing, plan
 from daemon.domain.standing import Move, moved
 from daemon.domain.workdays import (
@@ -157,6 +158,7 @@ class Office:
         self.anchors: dict[str, date | None] = anchors
         self.own: dict[str, object] = {"open": True, "unsigned": unsigned}
         self.at_rest = False
+        self.mutes: list[Mute] = []
         self.behind_on = behind_on
         self.standings = dict.fromkeys(self.ladders, Standing(1, None))
         self.settled: dict[Key, Done] = {}
@@ -171,7 +173,8 @@ class Office:
     def facts(self) -> Facts:
         names = partial(_as_of, self.own, self.behind_on)
         anchors, own = dict(self.anchors), dict(self.own)
-        return Facts(CASE, SHANGHAI, anchors, own, names, dict(self.standings), self.at_rest)
+        standings, mutes = dict(self.standings), tuple(self.mutes)
+        return Facts(CASE, SHANGHAI, anchors, own, names, standings, self.at_rest, mutes)
 
     def settled_of(self, ladder_id: str) -> Settled:
         version = self.standings[ladder_id].anchor_version
@@ -265,6 +268,18 @@ class Office:
         """Swap in rules whose changed rungs speak from now on and carry their former wording."""
         self.run(self.now)
         self.ladders |= {new.id: since_now(self.ladders[new.id], new, self.now) for new in ladders}
+        self._changed()
+
+    def mute(self, since: date, until: date, ladder_id: str | None = None) -> None:
+        """Be silent from one day to another, both included; from today at the earliest."""
+        begins = max(start_of(since), start_of(local_day(self.now, SHANGHAI)))
+        ends = start_of(until + timedelta(days=1))
+        self.mutes.append(Mute(len(self.mutes) + 1, begins, ends, ladder_id))
+        self._changed()
+
+    def end_mutes(self) -> None:
+        """Let everybody be told again from now on."""
+        self.mutes = [mute if mute.ended else replace(mute, ended=self.now) for mute in self.mutes]
         self._changed()
 
     def _changed(self) -> None:

@@ -61,7 +61,9 @@ YESTERDAY = on("2018-12-05")
 def test_where_an_event_puts_a_subject(
     move: Move, before: date | None, after: date | None, standing: Standing
 ) -> None:
-    assert moved(STOOD, move, before, after, NOW, SHANGHAI) == standing
+    found = moved(STOOD, move, before, after, NOW, SHANGHAI)
+    assert (found.anchor_version, found.since) == (standing.anchor_version, standing.since)
+    assert found.moved_at == (None if found == STOOD else NOW)
 
 
 def test_today_is_the_local_day_on_which_we_were_told() -> None:

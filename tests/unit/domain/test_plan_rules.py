@@ -93,6 +93,17 @@ def test_an_import_after_the_edit_owes_nothing_of_before() -> None:
     assert office.run(LAST).told() == []
 
 
+@pytest.mark.parametrize("entered", ["2018-12-03 11:00", "2018-12-04 09:00"])
+def test_a_case_entered_after_an_edit_is_handed_over_though_it_is_dated_before(entered: str) -> None:
+    """Rules are edited at 10:00; whoever enters a case later that day, or with an earlier date, is heard."""
+    rules = ladder(rung("hand-over", wording("immediately", anchor="assigned")))
+    after = ladder(rung("hand-over", wording("immediately", anchor="assigned", when=())))
+    office = Office(rules, start=at("2018-11-01"), assigned=None)
+    office.play([(at("2018-12-03 10:00"), partial(activate, after))], at(entered))
+    office.happen(Move.ENTERED, assigned=on("2018-12-03"))
+    assert [day for day, _ in office.run(LAST).told()] == [entered[:10]]
+
+
 def test_a_new_rung_says_nothing_of_before_its_activation() -> None:
     both = ladder(rung("remind", "-3 workdays"), rung("overdue", "+1 workday"), rung("head", "+3 workdays"))
     office = case("-3 workdays").play([(at("2019-01-02 10:00"), partial(activate, both))], LAST)

@@ -79,7 +79,24 @@ def take_back(office: Office) -> None:
         office.undo()
 
 
+def silence(since: date, days: int, ladder_id: str | None, office: Office) -> None:
+    office.mute(since, since + timedelta(days=days), ladder_id)
+
+
+def break_silence(office: Office) -> None:
+    office.end_mutes()
+
+
+SILENCE = st.builds(
+    partial,
+    st.just(silence),
+    st.dates(FIRST.date(), LAST.date()),
+    st.integers(0, 30),
+    st.sampled_from([None, "case-due", "another"]),
+)
 EVENTS = st.one_of(
+    SILENCE,
+    st.just(break_silence),
     st.builds(partial, st.just(set_due), st.none() | DUE, st.just(Move.LOOKED)),
     st.builds(partial, st.just(set_due), DUE, ENTERS),
     st.builds(partial, st.just(set_due), DUE, st.sampled_from([Move.RETURNED, Move.RESTARTED])),

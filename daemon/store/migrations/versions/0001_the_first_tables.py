@@ -19,6 +19,7 @@ def upgrade() -> None:
     sa.Column('ladder', sa.String(), nullable=False),
     sa.Column('due_at', daemon.store.tables.Instant(), nullable=True),
     sa.Column('since', daemon.store.tables.Instant(), nullable=True),
+    sa.Column('moved_at', daemon.store.tables.Instant(), nullable=True),
     sa.Column('anchor_version', sa.Integer(), server_default='1', nullable=False),
     sa.Column('version', sa.Integer(), server_default='1', nullable=False),
     sa.Column('set_aside', sa.Text(), nullable=True),
@@ -112,11 +113,11 @@ def upgrade() -> None:
     sa.Column('campaign_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('unit_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('effective_on', sa.Date(), nullable=False),
-    sa.Column('recorded_on', sa.Date(), nullable=False),
+    sa.Column('known_from', sa.Date(), nullable=False),
     sa.Column('registered', sa.Integer(), nullable=False),
     sa.Column('dismissed', sa.Integer(), nullable=False),
     sa.Column('closed', sa.Integer(), nullable=False),
-    sa.PrimaryKeyConstraint('campaign_id', 'unit_id', 'effective_on', 'recorded_on', name=op.f('pk_tally'))
+    sa.PrimaryKeyConstraint('campaign_id', 'unit_id', 'effective_on', 'known_from', name=op.f('pk_tally'))
     )
     op.create_table('units',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -209,6 +210,7 @@ def upgrade() -> None:
     sa.Column('approval', sa.String(), nullable=True),
     sa.Column('approved_at', daemon.store.tables.Instant(), nullable=True),
     sa.Column('approved_by', sa.String(), nullable=True),
+    sa.Column('document', sa.JSON(), nullable=True),
     sa.Column('document_hash', sa.String(), nullable=True),
     sa.Column('done_at', daemon.store.tables.Instant(), nullable=True),
     sa.Column('done_by', sa.String(), nullable=True),

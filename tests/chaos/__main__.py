@@ -1,0 +1,87 @@
+"""One run of the chaos harness: ``python -m tests.chaos --seed 7 --faults 200 --database sqlite``.
+
+Prints its progress on stderr and, last, one JSON object on stdout. Exit 1 on a violation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.chaos import driver, verdict
+
+SHOWN = 20
+
+
+def main() -> int:
+    """Run, judge, and say how to replay what failed."""
+    told = _arguments().parse_args()
+    with _folder(told.folder) as folder:
+        wish = driver.Wish(
+            told.seed,
+            told.faults,
+            told.database,
+            folder / "run",
+            told.minutes,
+            tuple(told.bug),
+            tuple(told.kind),
+            (lambda _line: None) if told.json else _say,
+        )
+        outcome = driver.run(wish)
+        if told.journal:
+            outcome.journal.write(told.journal)
+        wrong = verdict.of(outcome)
+    for line in wrong[:SHOWN]:
+        _say(f"VIOLATION {line}")
+    if wrong:
+        _say(f"{len(wrong)} violations. Replay: {_replay(told)}")
+    print(json.dumps(verdict.figures(wish, outcome, wrong), ensure_ascii=False))
+    return bool(wrong)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _replay(told: argparse.Namespace) -> str:
+    planted = "".join([f" --bug {name}" for name in told.bug] + [f" --kind {name}" for name in told.kind])
+    return (
+        f"python -m tests.chaos --seed {told.seed} --faults {told.faults} --database {told.database}{planted}"
+        " --folder FOLDER --journal FILE"
+    )
+
+
+@contextmanager
+def _folder(asked: Path | None) -> Iterator[Path]:
+    """Yield where the run keeps its things: a folder that stays if it was named, else one that goes."""
+    if asked is not None:
+        asked.mkdir(parents=True, exist_ok=True)
+        yield asked.absolute()
+        return
+    with tempfile.TemporaryDirectory(prefix="duban-chaos-") as name:
+        yield Path(name)
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--faults", type=int, default=200, help="end after so many")
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument(
+        "--minutes", type=float, default=60.0, help="end after so many, whatever was injected"
+    )
+    parser.add_argument("--journal", type=Path, help="where to write the journal, as JSON lines")
+    parser.add_argument("--folder", type=Path, help="where the run keeps its things, and leaves them")
+    parser.add_argument("--bug", action="append", default=[], help="plant a bug (tests/chaos/bugs.py)")
+    parser.add_argument("--kind", action="append", default=[], help="inject this kind of faults only")
+    parser.add_argument("--json", action="store_true", help="no progress, only the last line")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""Bugs that a test plants, from outside, in the processes and in the driver's own acts.
+
+Each returns what puts it back, so that the driver can plant it in itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import bindparam, update
+from sqlalchemy.exc import IntegrityError
+
+from daemon import deliver, release
+from daemon.store import agenda, decisions
+from daemon.store.tables import agenda as agenda_table
+
+
+def lost_touch() -> Callable[[], None]:
+    """Let an event move a subject's standing, and forget that somebody must look at it now."""
+    put = agenda.put
+
+    def untouched(connection: Any, rows: Any, now: Any) -> None:
+        put(connection, rows, now)
+        for row, _ in rows:
+            a = agenda_table.c
+            mine = (
+                a.subject_kind == row.subject.kind,
+                a.subject_id == row.subject.id,
+                a.ladder == row.ladder,
+            )
+            connection.execute(update(agenda_table).where(*mine).values(due_at=row.due_at))
+
+    return _replaced(agenda, "put", untouched)
+
+
+def swallowed_conflict() -> Callable[[], None]:
+    """Ignore the guard that somebody was faster, and lose what was settled where both had settled it."""
+    put, a = decisions.put, agenda_table.c
+
+    def careless(connection: Any, new: Any, rules: str, now: Any) -> None:
+        try:
+            with connection.begin_nested():
+                put(connection, new, rules, now)
+        except IntegrityError:
+            return
+
+    mine = (a.subject_kind == bindparam("kind"), a.subject_id == bindparam("id"), a.ladder == bindparam("on"))
+    unguarded = update(agenda_table).where(*mine, bindparam("seen") >= 0)
+    first = _replaced(agenda, "_SETTLE", unguarded.values(due_at=bindparam("next_at"), version=a.version + 1))
+    second = _replaced(decisions, "put", careless)
+
+    def undo() -> None:
+        first()
+        second()
+
+    return undo
+
+
+def reminder_after_closure() -> Callable[[], None]:
+    """Never look once more: what was decided is said, whatever has happened since."""
+    first = _replaced(deliver, "still_due", lambda *_: None)
+    second = _replaced(release, "still_due", lambda *_: None)
+
+    def undo() -> None:
+        first()
+        second()
+
+    return undo
+
+
+def _replaced(owner: Any, name: str, other: Any) -> Callable[[], None]:
+    before = getattr(owner, name)
+    setattr(owner, name, other)
+    return lambda: setattr(owner, name, before)
+
+
+PLANTED: dict[str, Callable[[], Callable[[], None]]] = {
+    "lost-touch": lost_touch,
+    "swallowed-conflict": swallowed_conflict,
+    "reminder-after-closure": reminder_after_closure,
+}

@@ -1,0 +1,29 @@
+"""The independent oracle: what had to arrive, by when at the latest, and what must not have.
+
+It imports nothing of the service. It reads the config folder itself, counts working days by another package,
+and replays the acts of a journal by design.md §2 to §5 in the slowest and plainest way. :func:`judge` holds
+what arrived at the wire, and what the database says in the end, against it.
+
+Three answers for each person, subject, ladder, rung, occurrence and anchor version:
+
+- **must** arrive by an instant: it was owed whatever the looks, and from its slot to that instant nothing
+  took it away. The instant is 25 minutes of office time after the slot (patience, spread, half hours), and
+  after the next slot or window that follows a fault which fell between its decision and its arrival;
+- **must not**: it was not owed, not yet released, or at the last look before its bytes left it was closed,
+  extended, lapsed, outranked, unapproved, or the person did not hold the post;
+- **may**, the grey zone:
+  - an act at the very office instant at which a rung falls due or a slot is released: the looks may have come
+    before or after. Records decide where the wall clock tells them apart;
+  - an act while a send is in flight: what a worker saw within the last 60 seconds (wall) counts as seen;
+  - what an outage pushed past its slot, if something took it away before it could be made good;
+  - what was dropped since a fact did not hold, and came back by a return (by ``undo`` it must come back);
+  - a reminder of something else than the deadline (not yet signed), when the deadline has passed.
+
+Not judged: conditions on ``key``, amounts and words of a case; cron; renamed rungs (``was``); mutes; what the
+texts say. The oracle raises ``UnsupportedError`` where a rule needs what it does not know.
+"""
+
+from tests.chaos.oracle.days import UnsupportedError
+from tests.chaos.oracle.judge import Violation, judge
+
+__all__ = ["UnsupportedError", "Violation", "judge"]

@@ -1,0 +1,759 @@
+"""Holds what arrived against what was owed."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from itertools import pairwise
+from typing import TypeVar
+
+from tests.chaos.journal import (
+    Approved,
+    Arrival,
+    Attempt,
+    CaseEvent,
+    Decided,
+    Ended,
+    Fault,
+    Gap,
+    Item,
+    Journal,
+    Notice,
+    Person,
+    Tallied,
+)
+from tests.chaos.oracle.days import FRESH, slot
+from tests.chaos.oracle.owed import Judgement, Owed, all_owed
+from tests.chaos.oracle.people import reached
+from tests.chaos.oracle.replay import Seating, State, SubjectName, World, replay
+
+PROMPT = timedelta(minutes=25)
+"""In office time: patience for planning (5), spread at a window's opening (9), off the half hour (1), and as
+much again. What is on time leaves within it."""
+IN_FLIGHT = timedelta(seconds=60)
+"""In wall time: from a worker's look to the last byte at the provider. A worker that sleeps longer than one
+call may take (20 s) must not send."""
+BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 240))
+"""The longest pauses between tries after definite failures."""
+SLEEPY = timedelta(minutes=10)
+"""In office time: how soon all processes are back at work when a fault is over."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One broken promise: ``kind`` is a word, ``words`` a sentence with the evidence."""
+
+    kind: str
+    words: str
+    at: datetime | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.words}"
+
+
+@dataclass(frozen=True)
+class Said:
+    """One item in one message at the wire."""
+
+    arrival: Arrival
+    item: Item
+    decided: Decided
+
+    @property
+    def subject(self) -> SubjectName:
+        return (self.decided.kind, self.decided.subject)
+
+    @property
+    def name(self) -> RungName:
+        return (self.subject, self.decided.ladder, self.decided.rung, self.decided.occurrence)
+
+    @property
+    def order(self) -> tuple[datetime, float]:
+        wall = self.arrival.wall
+        return (self.arrival.at, wall.timestamp() if wall else 0.0)
+
+
+def judge(journal: Journal) -> list[Violation]:
+    """Return every broken promise that a journal shows; an empty list is the proof."""
+    return sorted(Judge(journal).all(), key=lambda v: (v.at.timestamp() if v.at else 0, v.kind, v.words))
+
+
+RungName = tuple[SubjectName, str, str, str]
+"""A subject, a ladder, a rung and an occurrence."""
+T = TypeVar("T", State, Seating)
+
+
+class Judge:
+    """One journal and all that follows from it."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.world: World = replay(journal)
+        self.journal = journal
+        ended = journal.of(Ended)
+        if not ended:
+            raise ValueError("the journal does not say how the run ended")
+        self.end = ended[-1].at
+        self.zone = self.world.zone
+        self.judgement = Judgement(self.world)
+        self.owed = all_owed(self.world, self.end)
+        self.items = {item.id: item for item in journal.of(Item)}
+        self.decided = {row.id: row for row in journal.of(Decided)}
+        self.notices = {row.id: row for row in journal.of(Notice)}
+        self.faults = journal.of(Fault)
+        self.attempts = journal.of(Attempt)
+
+    def all(self) -> Iterator[Violation]:
+        for said in self.said:
+            yield from self.check_said(said)
+        yield from self._unknown_items()
+        yield from self.check_windows()
+        yield from self.check_folds()
+        yield from self.check_repeats()
+        for owed in self.obligations:
+            yield from self.check_owed(owed)
+        yield from self.check_stuck()
+        yield from self.check_told_of()
+        yield from self.check_tally()
+
+    # -- what arrived
+
+    @cached_property
+    def arrivals(self) -> list[Arrival]:
+        taken = [a for a in self.journal.of(Arrival) if a.taken]
+        return sorted(taken, key=lambda a: (a.at, a.wall.timestamp() if a.wall else 0))
+
+    @cached_property
+    def said(self) -> list[Said]:
+        return [
+            Said(a, self.items[n], self.decided[self.items[n].decision])
+            for a in self.arrivals
+            for n in a.items
+            if n in self.items
+        ]
+
+    def _unknown_items(self) -> Iterator[Violation]:
+        for arrival in self.arrivals:
+            for number in arrival.items:
+                if number not in self.items:
+                    words = f"item {number} arrived by {arrival.channel} {_t(arrival.at, self)}, not on file"
+                    yield Violation("unknown", words, arrival.at)
+
+    @cached_property
+    def said_by_rung(self) -> Mapping[RungName, list[Said]]:
+        found: dict[RungName, list[Said]] = defaultdict(list)
+        for said in self.said:
+            found[said.name].append(said)
+        return found
+
+    @cached_property
+    def obligations(self) -> list[Owed]:
+        return [owed for found in self.owed.values() for owed in found]
+
+    @cached_property
+    def owed_by_rung(self) -> Mapping[RungName, list[Owed]]:
+        found: dict[RungName, list[Owed]] = defaultdict(list)
+        for owed in self.obligations:
+            found[owed.subject, owed.ladder, owed.rung.id, owed.occurrence.key].append(owed)
+        return found
+
+    # -- states in force
+
+    def states_at(self, subject: SubjectName, arrival: Arrival) -> list[State]:
+        return _in_force(self.world.states.get(subject, []), arrival)
+
+    def seatings_at(self, arrival: Arrival) -> list[Seating]:
+        return _in_force(self.world.seatings, arrival)
+
+    def states_within(self, subject: SubjectName, start: datetime, end: datetime) -> list[State]:
+        return _within(self.world.states[subject], start, end)
+
+    # -- MUST NOT
+
+    def check_said(self, said: Said) -> Iterator[Violation]:
+        """What arrived must have been owed, sayable, in time and to the right person."""
+        if said.arrival.repeat and self._was_in_doubt(said):
+            return  # the same bytes, looked at when they first left; see check_repeats
+        candidates = self.candidates(said)
+        if not candidates:
+            yield self._wrong("not owed", said, "nothing of the kind was owed")
+            return
+        reasons = [why for owed in candidates if (why := self._why_not(said, owed))]
+        if len(reasons) == len(candidates):
+            yield self._wrong(*reasons[0][:1], said, reasons[0][1])
+
+    def _was_in_doubt(self, said: Said) -> bool:
+        """Whether the same bytes had been tried before, with an outcome that nobody knew."""
+        a = said.arrival
+        tried = self._doubts.get((said.item.notice, a.channel), [])
+        return any(at <= a.at for at in tried) or any(
+            said.item.id in other.arrival.items
+            and other.arrival.channel == a.channel
+            and other.order < said.order
+            for other in self.said_by_rung[said.name]
+        )
+
+    @cached_property
+    def _doubts(self) -> Mapping[tuple[int | None, str], list[datetime]]:
+        found: dict[tuple[int | None, str], list[datetime]] = defaultdict(list)
+        for attempt in self.attempts:
+            if attempt.outcome in ("", "unknown"):
+                found[attempt.notice, attempt.channel].append(attempt.opened_at)
+        return found
+
+    def candidates(self, said: Said) -> list[Owed]:
+        """Return what was owed under the name of what arrived; several where its day was set anew."""
+        return self.owed_by_rung.get(said.name, [])
+
+    def _why_not(self, said: Said, owed: Owed) -> tuple[str, str] | None:
+        """Return why an arrival may not be the saying of what was owed: a kind, and words."""
+        at = said.arrival.at
+        if at < owed.release:
+            return ("early", f"its slot was {_t(owed.release, self)}")
+        states = self.states_at(said.subject, said.arrival)
+        whys = [self.judgement.sayable(owed, state, at) for state in states]
+        if all(whys):
+            return ("stale", whys[-1])
+        if not self._is_addressed(said, owed, states):
+            return ("wrong person", f"person {said.item.person} was not addressed then")
+        if owed.rung.unless_signed and self._had_signed(said):
+            return ("stale", f"person {said.item.person} had signed")
+        if owed.rung.approval and not self._approved(said.item, at):
+            return ("unapproved", "nobody had approved it")
+        return None
+
+    def _is_addressed(self, said: Said, owed: Owed, states: Sequence[State]) -> bool:
+        day = self.world.day(said.arrival.at)
+        for state in states:
+            rung = state.rules.rung(owed.ladder, owed.rung.id)
+            for seating in self.seatings_at(said.arrival):
+                for _, _, line in rung.lines if rung else []:
+                    if said.item.person in reached(seating.directory, line, state.facts.unit, day):
+                        return True
+        return False
+
+    def _had_signed(self, said: Said) -> bool:
+        signed = self._signed.get((said.decided.subject, said.item.person), [])
+        return any(_before(event, said.arrival) for event in signed)
+
+    @cached_property
+    def _signed(self) -> Mapping[tuple[str, int], list[CaseEvent]]:
+        found: dict[tuple[str, int], list[CaseEvent]] = defaultdict(list)
+        for event in self.journal.of(CaseEvent):
+            if event.kind == "signed" and event.signer:
+                found[event.case, event.signer].append(event)
+        return found
+
+    def _approved(self, item: Item, at: datetime) -> bool:
+        return any(given <= at for given in self._approvals(item))
+
+    def _approvals(self, item: Item) -> list[datetime]:
+        return self._approved_at.get(item.notice, []) if item.notice else []
+
+    @cached_property
+    def _approved_at(self) -> Mapping[int, list[datetime]]:
+        found: dict[int, list[datetime]] = defaultdict(list)
+        for approved in self.journal.of(Approved):
+            for number in approved.notices:
+                found[number].append(approved.at)
+        return found
+
+    def _wrong(self, kind: str, said: Said, why: str) -> Violation:
+        a = said.arrival
+        words = (
+            f"{_name(said)} reached person {said.item.person} by {a.channel} {_t(a.at, self)} "
+            f"(item {said.item.id}, decided {_t(said.decided.decided_at, self)}) although {why}"
+        )
+        return Violation(kind, words, a.at)
+
+    def check_windows(self) -> Iterator[Violation]:
+        """Nothing leaves outside the hours of its channel, or to an address that is not the person's."""
+        for arrival in self.arrivals:
+            rules = self.world.rules_at(arrival.at)
+            if not rules.hours_of(arrival.channel).open_at(arrival.at, rules.calendar, self.zone):
+                words = f"a message left by {arrival.channel} {_t(arrival.at, self)}, outside the hours"
+                yield Violation("wrong day", words, arrival.at)
+            persons = {self.items[n].person for n in arrival.items if n in self.items}
+            addresses = {
+                _address(p, arrival.channel)
+                for seating in self.seatings_at(arrival)
+                for p in seating.directory.people
+                if p.id in persons
+            }
+            if persons and not arrival.repeat and arrival.address not in addresses:
+                words = f"items {arrival.items} arrived by {arrival.channel} at {arrival.address}"
+                yield Violation("wrong person", f"{words} {_t(arrival.at, self)}, not theirs", arrival.at)
+
+    def check_folds(self) -> Iterator[Violation]:
+        """Of one subject, ladder and person only the strongest goes; nothing weaker follows it."""
+        groups: dict[tuple[SubjectName, str, int], list[Said]] = defaultdict(list)
+        for said in self.said:
+            if not said.arrival.repeat:
+                groups[said.subject, said.decided.ladder, said.item.person].append(said)
+        for group in groups.values():
+            for said in group:
+                for other in group:
+                    if other.decided.id != said.decided.id and self._is_outranked(said, other):
+                        yield self._wrong(
+                            "outranked", said, f"{_name(other)} came {_t(other.arrival.at, self)}"
+                        )
+
+    def _is_outranked(self, said: Said, other: Said) -> bool:
+        """Whether ``other`` had come before ``said`` or with it, and speaks for it."""
+        if said.decided.anchor_version != other.decided.anchor_version:
+            return False
+        rules = self.world.rules_at(said.arrival.at)
+        mine = rules.rung(said.decided.ladder, said.decided.rung)
+        others = rules.rung(other.decided.ladder, other.decided.rung)
+        if mine is None or others is None or mine.approval:
+            return False
+        if said.arrival == other.arrival:
+            stronger = (others.rank, others.position, other.decided.occurrence)
+            return not others.approval and stronger > (mine.rank, mine.position, said.decided.occurrence)
+        if other.order >= said.order or self._same_try(said, other):
+            return False
+        return others.rank >= mine.rank and others.position > mine.position
+
+    @staticmethod
+    def _same_try(said: Said, other: Said) -> bool:
+        """Whether a worker may have looked at ``said`` before ``other`` had come."""
+        if said.arrival.wall is None or other.arrival.wall is None:
+            return said.arrival.at == other.arrival.at
+        return said.arrival.wall - other.arrival.wall < IN_FLIGHT
+
+    def check_repeats(self) -> Iterator[Violation]:
+        """What arrives again says so, and a fault between bytes and record explains it."""
+        by_channel: dict[tuple[int, str], list[Arrival]] = defaultdict(list)
+        for said in self.said:
+            by_channel[said.item.id, said.arrival.channel].append(said.arrival)
+        unmarked: set[int] = set()
+        repeats: dict[int, Arrival] = {}
+        for (number, channel), arrivals in by_channel.items():
+            for first, again in itertools.pairwise(arrivals):
+                if not again.repeat and id(again) not in unmarked:
+                    unmarked.add(id(again))
+                    words = f"item {number} came again by {channel} {_t(again.at, self)}"
+                    yield Violation(
+                        "said twice", f"{words}, after {_t(first.at, self)}, and is not marked", again.at
+                    )
+                repeats[id(again)] = again
+        doubts = [fault for fault in self.faults if fault.doubt]
+        if len(repeats) > sum(max(1, fault.sends) for fault in doubts):
+            words = f"{len(repeats)} messages came again; {len(doubts)} faults may explain that"
+            yield Violation("said twice", words)
+        yield from self._doubled()
+
+    def _doubled(self) -> Iterator[Violation]:
+        """One occurrence is said once: not by two decisions, not by two items of one person."""
+        seen: dict[tuple[SubjectName, str, str, str, int, int], set[int]] = defaultdict(set)
+        for said in self.said:
+            d = said.decided
+            key = (said.subject, d.ladder, d.rung, d.occurrence, d.anchor_version, said.item.person)
+            seen[key].add(said.item.id)
+        for key, numbers in seen.items():
+            if len(numbers) > 1:
+                yield Violation("said twice", f"{key} went to one person as items {sorted(numbers)}")
+        for name, owed in self.owed_by_rung.items():
+            rows = {s.decided.id for s in self.said_by_rung.get(name, ())}
+            if len(rows) > len({one.epoch for one in owed}):
+                yield Violation("said twice", f"{name} was decided and said as {sorted(rows)}")
+
+    # -- MUST
+
+    def check_owed(self, owed: Owed) -> Iterator[Violation]:
+        """What is owed for sure arrives by its deadline, or a person has been told why not."""
+        if not owed.sure:
+            return
+        for start in (owed.release, *self._taken_back(owed)):
+            once = owed if start == owed.release else self._again(owed, start)
+            deadline = self.deadline(once)
+            if deadline <= self.end and self._stays_sayable(once, start, deadline):
+                for part, number, line in owed.rung.lines:
+                    yield from self._check_line(once, part, number, line, deadline)
+                return
+
+    def _again(self, owed: Owed, start: datetime) -> Owed:
+        """Return what is owed as it is from the last undo before ``start`` on."""
+        states = tuple(s for s in owed.states if s.at <= start)
+        last = max(n for n, state in enumerate(states) if state.undone)
+        return replace(owed, release=start, decided=states[last].at, states=owed.states[last:])
+
+    def _taken_back(self, owed: Owed) -> Iterator[datetime]:
+        """Yield the slots after an undo that made what was owed sayable again."""
+        for before, after in pairwise(owed.states):
+            if after.undone and after.at > owed.release and self.judgement.sayable(owed, before, after.at):
+                yield self._next_slot(owed, after.at)
+
+    def _stays_sayable(self, owed: Owed, start: datetime, end: datetime) -> bool:
+        states = _within(owed.states, start, end)
+        return all(
+            not self.judgement.sayable(owed, state, at, surely=True)
+            for state in states
+            for at in (start, end)
+        )
+
+    def _check_line(
+        self, owed: Owed, part: str, number: int, line: tuple[str, ...], deadline: datetime
+    ) -> Iterator[Violation]:
+        sets = list(self._holders(owed, part, number, line, deadline))
+        everybody = frozenset().union(*sets) if sets else frozenset()
+        if any(not people for people in sets):
+            if not everybody and part == "to" and not self._has_gap(owed):
+                words = f"{owed} reached nobody as {' or '.join(line)}, and nothing says so"
+                yield Violation("silent", words, deadline)
+            return
+        if len(set(sets)) == 1:
+            for person in sorted(everybody):
+                yield from self._check_person(owed, part, [person], deadline)
+        else:  # the holder changed while it was on its way: one of them must have been told
+            yield from self._check_person(owed, part, sorted(everybody), deadline)
+
+    def _holders(
+        self, owed: Owed, part: str, number: int, line: tuple[str, ...], deadline: datetime
+    ) -> Iterator[frozenset[int]]:
+        """Yield whom a line reaches, for each state and directory in force until the deadline."""
+        days = {self.world.day(owed.release), self.world.day(deadline)}
+        for state in _within(owed.states, owed.release, deadline):
+            rung = state.rules.rung(owed.ladder, owed.rung.id)
+            lines = {(p, n): seats for p, n, seats in rung.lines} if rung else {}
+            for seating in _within(self.world.seatings, owed.release, deadline):
+                for day in days:
+                    seats = lines.get((part, number), line)
+                    yield reached(seating.directory, seats, state.facts.unit, day)
+
+    def _has_gap(self, owed: Owed) -> bool:
+        return any(self.decided[gap.decision] in self._rows(owed) for gap in self.journal.of(Gap))
+
+    @cached_property
+    def _rows_by_rung(self) -> Mapping[RungName, list[Decided]]:
+        found: dict[RungName, list[Decided]] = defaultdict(list)
+        for row in self.decided.values():
+            found[(row.kind, row.subject), row.ladder, row.rung, row.occurrence].append(row)
+        return found
+
+    def _rows(self, owed: Owed) -> list[Decided]:
+        """Return the rows that may have settled what was owed: those decided while its epoch lasted."""
+        name = (owed.subject, owed.ladder, owed.rung.id, owed.occurrence.key)
+        return [
+            row
+            for row in self._rows_by_rung.get(name, [])
+            if any(
+                (s := state.standings.get(owed.ladder)) and s.epoch == owed.epoch
+                for state in self.states_within(owed.subject, row.decided_at, row.decided_at)
+            )
+        ]
+
+    def _check_person(
+        self, owed: Owed, part: str, people: Sequence[int], deadline: datetime
+    ) -> Iterator[Violation]:
+        if all(self._excused(owed, person, deadline) for person in people):
+            return
+        rows = {row.id for row in self._rows(owed)}
+        told = [
+            s
+            for name in [(owed.subject, owed.ladder, owed.rung.id, owed.occurrence.key)]
+            for s in self.said_by_rung.get(name, ())
+            if s.decided.id in rows and s.item.person in people
+        ]
+        who = " or ".join(f"person {p}" for p in people)
+        if told:
+            first = min(s.arrival.at for s in told)
+            if first > self._from_approval(owed, told[0].item, deadline):
+                words = f"{owed} reached {who} only {_t(first, self)}, due by {_t(deadline, self)}"
+                yield Violation("late", words, first)
+            return
+        items = [i for row in rows for i in self._items_of.get(row, ()) if i.person in people]
+        if not any(self._accounted_for(item, owed) for item in items):
+            states = ", ".join(f"item {i.id} {i.state} {i.reason}".strip() for i in items)
+            outcomes = ", ".join(f"decision {r.id} {r.outcome}" for r in self._rows(owed))
+            words = f"{owed} for {who} ({part}) never arrived; due by {_t(deadline, self)}"
+            found = states or outcomes or "no decision"
+            yield Violation("lost", f"{words}, owed since {_t(owed.decided, self)}; {found}", deadline)
+
+    @cached_property
+    def _items_of(self) -> Mapping[int, list[Item]]:
+        found: dict[int, list[Item]] = defaultdict(list)
+        for item in self.items.values():
+            found[item.decision].append(item)
+        return found
+
+    def _from_approval(self, owed: Owed, item: Item, deadline: datetime) -> datetime:
+        """A document's time runs from its approval."""
+        if not owed.rung.approval:
+            return deadline
+        return max([deadline, *(self._allow(at, at) for at in self._approvals(item))])
+
+    def _accounted_for(self, item: Item, owed: Owed) -> bool:
+        """Whether an item that did not arrive is in a person's hands, who has been told."""
+        notice = self.notices.get(item.notice) if item.notice else None
+        if notice and notice.state in ("manual", "done"):
+            return self._unreachable(item.person, owed) or self._tried(notice.id)
+        if notice and notice.state == "failed":
+            return self._tried(notice.id)
+        return owed.rung.approval and self._awaits(item, owed, notice)
+
+    def _awaits(self, item: Item, owed: Owed, notice: Notice | None) -> bool:
+        """Whether a document still waits for its approval, or was taken away before it could leave."""
+        given = self._approvals(item)
+        until = max((self._allow(at, at) for at in given), default=self.end)
+        if not self._stays_sayable(owed, owed.release, until):
+            return True
+        line = next(
+            seats for part, number, seats in owed.rung.lines if (part, number) == (item.part, item.line)
+        )
+        if any(
+            item.person not in people for people in self._holders(owed, item.part, item.line, line, until)
+        ):
+            return True
+        return until > self.end or (not given and notice is not None and notice.state == "waiting")
+
+    def _unreachable(self, person: int, owed: Owed) -> bool:
+        channels = {channel for leg in owed.rung.legs for channel in leg}
+        return any(
+            p.id == person and not any(_address(p, c) for c in channels)
+            for seating in self.world.seatings
+            for p in seating.directory.people
+        )
+
+    def _tried(self, notice: int) -> bool:
+        """Whether every way was tried and failed, as faults explain."""
+        mine = [a for a in self.attempts if a.notice == notice and a.channel != "manual"]
+        return bool(mine) and bool(self.faults) and all(a.outcome not in ("", "sent") for a in mine)
+
+    def _excused(self, owed: Owed, person: int, deadline: datetime) -> bool:
+        """Whether something stronger spoke to the person for this, or he has signed."""
+        signed = self._signed.get((owed.subject[1], person), [])
+        if owed.rung.unless_signed and any(event.at <= deadline for event in signed):
+            return True
+        return any(
+            self._speaks_for(other, owed, person, deadline)
+            for other in self.owed[owed.subject]
+            if other.ladder == owed.ladder and other.key != owed.key and other.epoch == owed.epoch
+        )
+
+    def _speaks_for(self, other: Owed, owed: Owed, person: int, deadline: datetime) -> bool:
+        if owed.rung.approval or other.release > deadline:
+            return False
+        later = other.rung.rank >= owed.rung.rank and other.rung.position > owed.rung.position
+        pending = self.deadline(other) >= owed.release and other.strength > owed.strength
+        if other.rung.approval:
+            pending = False
+        if not (later or pending):
+            return False
+        day = self.world.day(max(other.release, owed.release))
+        states = self.states_within(owed.subject, other.release, max(deadline, other.release))
+        return any(
+            person in reached(seating.directory, line, state.facts.unit, day)
+            for state in states
+            if not self.judgement.sayable(other, state, other.release)
+            for seating in _within(self.world.seatings, other.release, max(deadline, other.release))
+            for _, _, line in other.rung.lines
+        )
+
+    # -- how late is late
+
+    def deadline(self, owed: Owed) -> datetime:
+        """Return when what is owed has arrived at the latest: its slot, and what faults on the way cost."""
+        known = (owed.key, owed.decided)
+        if known not in self._deadlines:
+            self._deadlines[known] = self._allow(owed.decided, owed.release, owed)
+        return self._deadlines[known]
+
+    @cached_property
+    def _deadlines(self) -> dict[object, datetime]:
+        return {}
+
+    def _allow(self, decided: datetime, release: datetime, owed: Owed | None = None) -> datetime:
+        """Return the latest departure of what was decided and is to be released at these instants.
+
+        An outage that lasts until after the slot costs its own length, and the rest of the bundle's interval
+        where the decision itself may have come too late for the slot. Whatever faults fell on the way, each
+        try that failed costs the pause after it.
+        """
+        deadline = self._departs(release) + PROMPT
+        hits = 0
+        for at, until in self._outages:
+            if at > deadline or until < release:
+                continue
+            hits += 1
+            ready = until + SLEEPY if until > at else until
+            if owed is not None and at <= release and until - release > FRESH and until - at > FRESH:
+                ready = max(ready, self._next_slot(owed, ready))
+            if until > at:
+                ready += min(BACKOFF[-1], 4 * (until - at))
+            deadline = max(deadline, self._departs(ready) + PROMPT)
+        if hits and owed is not None:
+            pauses = (BACKOFF[min(n, len(BACKOFF) - 1)] for n in range(self._failures(owed)))
+            deadline = self._departs(deadline + sum(pauses, timedelta()))
+        return deadline
+
+    @cached_property
+    def _outages(self) -> list[tuple[datetime, datetime]]:
+        """The faults as stretches of office time, in order of their beginnings.
+
+        Two processes of a kind stand in for each other: one of them away is an outage of no length.
+        """
+        found = []
+        for fault in self.faults:
+            until = fault.until
+            kind, _, number = fault.target.rpartition("-")
+            if kind and number.isdigit():
+                both = [
+                    other.until
+                    for other in self.faults
+                    if other.target.startswith(f"{kind}-")
+                    and other.target != fault.target
+                    and other.at < fault.until
+                    and fault.at < other.until
+                ]
+                until = min(fault.until, max(both, default=fault.at))
+            found.append((fault.at, max(until, fault.at)))
+        return sorted(found)
+
+    def _failures(self, owed: Owed) -> int:
+        """Count the tries that failed on the worst of the ways by which what was owed was to go."""
+        notices = {item.notice for row in self._rows(owed) for item in self._items_of.get(row.id, ())}
+        return max((self._failed_tries.get(number, 0) for number in notices if number), default=0)
+
+    @cached_property
+    def _failed_tries(self) -> Mapping[int, int]:
+        return Counter(a.notice for a in self.attempts if a.outcome not in ("", "sent"))
+
+    def _departs(self, instant: datetime) -> datetime:
+        """Return when what is ready at an instant leaves, by the rules of that time."""
+        rules = self.world.rules_at(instant)
+        later = [r for at, r in self.world.activations if instant < at <= instant + timedelta(days=7)]
+        return max(
+            hours.next_open(instant, r.calendar, self.zone)
+            for r in (rules, *later)
+            for hours in (r.hours, *r.channel_hours.values())
+        )
+
+    def _next_slot(self, owed: Owed, instant: datetime) -> datetime:
+        rules = self.world.rules_at(instant)
+        bundle = rules.bundles.get(owed.rung.bundle or "")
+        return slot(bundle, instant, instant, rules.hours, rules.calendar, self.zone)
+
+    # -- nothing stuck, nothing silent
+
+    def check_stuck(self) -> Iterator[Violation]:
+        """At the end nothing is under way that should have been over."""
+        for attempt in self.attempts:
+            if not attempt.outcome and self._is_over(attempt.opened_at):
+                words = (
+                    f"attempt {attempt.id} of notice {attempt.notice} opened {_t(attempt.opened_at, self)}"
+                )
+                yield Violation("stuck", f"{words} was never closed", attempt.opened_at)
+        for item in self.items.values():
+            notice = self.notices.get(item.notice) if item.notice else None
+            held = notice is not None and notice.state in ("waiting", "manual", "done", "failed")
+            moments = [item.opened_at, notice.moment if notice else None]
+            opened = max((m for m in moments if m is not None), default=None)
+            if item.state == "open" and not held and opened and self._is_over(opened):
+                where = f"notice {notice.id} {notice.state}" if notice else "no notice"
+                words = f"item {item.id} for person {item.person} is open since {_t(opened, self)}, {where}"
+                yield Violation("stuck", words, opened)
+
+    def _is_over(self, instant: datetime) -> bool:
+        return self._allow(instant, instant) + timedelta(days=1) < self.end
+
+    def check_told_of(self) -> Iterator[Violation]:
+        """What is held, failed or reached nobody, the office has been told of by the next morning."""
+        notes = sorted(
+            a.at for a in self.arrivals if a.notice in self.notices and self.notices[a.notice].kind == "note"
+        )
+        for since, words in self._troubles():
+            office = any(
+                reached(s.directory, ("office.duty", "office.director"), None, self.world.day(since))
+                for s in _within(self.world.seatings, since, since)
+            )
+            rules = self.world.rules_at(since)
+            bundle = rules.bundles.get("morning")
+            if not office or bundle is None:
+                continue
+            morning = slot(bundle, since, since, rules.hours, rules.calendar, self.zone)
+            morning = slot(bundle, morning + SLEEPY, morning, rules.hours, rules.calendar, self.zone)
+            deadline = self._allow(since, morning)
+            if deadline < self.end and not any(since <= at <= deadline for at in notes):
+                yield Violation("silent", f"{words}; the office was not told by {_t(deadline, self)}", since)
+
+    def _troubles(self) -> Iterator[tuple[datetime, str]]:
+        for notice in self.notices.values():
+            since = {"manual": notice.sent_at, "failed": notice.ended_at, "waiting": notice.created_at}.get(
+                notice.state
+            )
+            if since and notice.kind != "note":
+                yield since, f"notice {notice.id} is {notice.state} since {_t(since, self)}"
+        for gap in self.journal.of(Gap):
+            if gap.resolved_at is None:
+                yield gap.since, f"decision {gap.decision} reached nobody since {_t(gap.since, self)}"
+        for item in self.items.values():
+            if item.state == "dropped" and item.reason in ("lapsed", "deadline_passed") and item.closed_at:
+                yield item.closed_at, f"item {item.id} lapsed {_t(item.closed_at, self)}"
+        for row in self.decided.values():
+            if row.outcome == "lapsed":
+                yield row.decided_at, f"decision {row.id} lapsed {_t(row.decided_at, self)}"
+
+    def check_tally(self) -> Iterator[Violation]:
+        """The tally agrees with the events."""
+        kept = {(r.unit, r.effective_on, r.known_from): r for r in self.journal.of(Tallied)}
+        kept = {k: r for k, r in kept.items() if any((r.registered, r.dismissed, r.closed))}
+        right = {(r.unit, r.effective_on, r.known_from): r for r in self.world.tally()}
+        for key in sorted(kept.keys() | right.keys()):
+            if kept.get(key) != right.get(key):
+                words = f"the tally has {kept.get(key)}, the events say {right.get(key)}"
+                yield Violation("tally", words)
+
+
+def _before(event: CaseEvent, arrival: Arrival) -> bool:
+    if event.wall and arrival.wall:
+        return event.wall + IN_FLIGHT < arrival.wall
+    return event.at < arrival.at
+
+
+def _in_force(timeline: Sequence[T], arrival: Arrival) -> list[T]:
+    """Return what a worker may have seen when it looked for the last time before an arrival.
+
+    By the wall clock, where the journal has it: what had begun by then, and had not been replaced for longer
+    than a send may be in flight. Else by office time, all of one instant being possible.
+    """
+    found: list[T] = []
+    for one, following in zip(timeline, [*timeline[1:], None], strict=True):
+        if not one.begins:
+            continue
+        wall = arrival.wall
+        started = one.wall_before <= wall if one.wall_before and wall else one.at <= arrival.at
+        if following is None:
+            over = False
+        elif following.wall and wall:
+            over = following.wall + IN_FLIGHT < wall
+        else:
+            over = following.at < arrival.at
+        if started and not over:
+            found.append(one)
+    return found
+
+
+def _within(timeline: Sequence[T], start: datetime, end: datetime) -> list[T]:
+    """Return what was in force at any time from ``start`` to ``end``; both instants' own records count."""
+    return [
+        one
+        for one, following in zip(timeline, [*timeline[1:], None], strict=True)
+        if one.begins and one.at <= end and (following is None or following.at >= start)
+    ]
+
+
+def _name(said: Said) -> str:
+    d = said.decided
+    return f"{d.subject} {d.ladder}.{d.rung}" + (f"@{d.occurrence}" if d.occurrence else "")
+
+
+def _t(instant: datetime, judge: Judge) -> str:
+    return f"{instant.astimezone(judge.zone):%Y-%m-%d %H:%M:%S}"
+
+
+def _address(person: Person, channel: str) -> str:
+    return {"sms": person.sms, "email": person.email, "wecom": person.wecom}.get(channel, "")

@@ -1,0 +1,91 @@
+"""The oracle against the truth: the demonstration, at the end of 2018, when nothing goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime, time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import Connection, select
+
+from daemon import sheets
+from daemon.config.source import load_rules
+from daemon.simulate import Simulation, prepare, simulate, throw_away
+from daemon.store.engine import reading
+from daemon.store.tables import attempts, deliveries, notices
+from tests.chaos import journal as j
+from tests.chaos import records
+from tests.chaos.oracle import judge
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "config" / "demo"
+ZONE = ZoneInfo("Asia/Shanghai")
+SINCE, UNTIL = date(2018, 12, 20), date(2019, 1, 20)
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> j.Journal:
+    """A journal of what the pipeline said in a month, and of what it says in the end."""
+    start, end = datetime.combine(SINCE, time(), ZONE), datetime.combine(UNTIL, time(23, 59), ZONE)
+    with throw_away(None) as engine:
+        people = sheets.read(DEMO / "directory.xlsx")
+        ledger = sheets.read(DEMO / "ledger-2018-2020.xlsx")
+        rows = prepare(engine, load_rules(ROOT / "config", ROOT / "templates"), start, people, ledger)
+        simulate(engine, Simulation(start, end, rows), tmp_path_factory.mktemp("told"))
+        with reading(engine) as connection:
+            seats = records.directory(connection)
+            began = j.Began(start, records.config_files(ROOT / "config"), seats)
+            acts = records.new_events(connection, 0, start, start)
+            wire = [*_approved(connection), *_arrived(connection, seats)]
+            rest = [j.Ended(end), *records.end_state(connection)]
+    return j.journal([began, *map(_as_simulated, acts), *wire, *rest])
+
+
+def _as_simulated(event: j.CaseEvent | j.FilingEvent) -> j.CaseEvent | j.FilingEvent:
+    """What existed before the start is from that day on; each event is a transaction of its own."""
+    event = replace(event, wall=None, wall_before=None)
+    if isinstance(event, j.CaseEvent):
+        return replace(event, together=False, imported="today" if event.on < SINCE else "")
+    return event
+
+
+def _approved(connection: Connection) -> Iterator[j.Record]:
+    n = notices.c
+    for row in connection.execute(select(n.id, n.approved_at).where(n.approved_at.is_not(None))):
+        yield j.Approved(row.approved_at, (row.id,))
+
+
+def _arrived(connection: Connection, seats: j.Directory) -> Iterator[j.Record]:
+    """Yield each try that the spool took, with what its notice said."""
+    items: dict[int, list[int]] = {}
+    for record in records.end_state(connection):
+        if isinstance(record, j.Item) and record.state == "said" and record.notice:
+            items.setdefault(record.notice, []).append(record.id)
+    people = {person.id: person for person in seats.people}
+    a, d, n = attempts.c, deliveries.c, notices.c
+    query = (
+        select(a.opened_at, d.channel, d.notice_id, n.person_id)
+        .join_from(attempts, deliveries, a.delivery_id == d.id)
+        .join(notices, n.id == d.notice_id)
+        .where(a.outcome == "sent", d.channel != "manual")
+    )
+    for row in connection.execute(query):
+        address = getattr(people[row.person_id], row.channel)
+        found = tuple(items.get(row.notice_id, ()))
+        yield j.Arrival(row.opened_at, row.channel, address, found, notice=row.notice_id)
+
+
+def test_it_finds_nothing_wrong(told: j.Journal) -> None:
+    assert [str(one) for one in judge(told)] == []
+
+
+def test_it_would_have_missed_nearly_everything(told: j.Journal) -> None:
+    """What it calls a grey zone is small: of what was said, almost all had to be."""
+    said = {number for arrival in told.of(j.Arrival) for number in arrival.items}
+    silent = j.journal(r for r in told.records if not isinstance(r, j.Arrival))
+    lost = [one for one in judge(silent) if one.kind == "lost"]
+    assert len(said) > 50
+    assert len(lost) >= 0.95 * len(said)

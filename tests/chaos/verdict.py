@@ -1,0 +1,49 @@
+"""What a run comes to: the violations of the checks and of the oracle, and its figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from tests.chaos import checks
+from tests.chaos.driver import Outcome, Wish
+from tests.chaos.harm import BETWEEN
+from tests.chaos.journal import Arrival, Attempt, CaseEvent, Decided, Fault, FilingEvent, Notice
+from tests.chaos.oracle import judge
+
+
+def of(outcome: Outcome) -> list[str]:
+    """Return every violation, in words."""
+    if outcome.stuck:
+        return [f"the world did not settle: {outcome.stuck}", *outcome.deaths]
+    found = [*outcome.deaths, *outcome.wrong, *checks.violations(outcome.journal)]
+    return found + [f"{violation.at} {violation}" for violation in judge(outcome.journal)]
+
+
+def figures(wish: Wish, outcome: Outcome, wrong: list[str]) -> dict[str, Any]:
+    """Return what one line of JSON tells of a run."""
+    journal = outcome.journal
+    arrivals = [arrival for arrival in journal.of(Arrival) if arrival.taken]
+    faults = journal.of(Fault)
+    return {
+        "seed": wish.seed,
+        "database": wish.database,
+        "faults": sum(outcome.faults.values()),
+        "by_kind": dict(sorted(outcome.faults.items())),
+        "seams": dict(sorted(Counter(fault.seam for fault in faults if fault.seam).items())),
+        "acts": sum(outcome.acts.values()),
+        "by_act": dict(sorted(outcome.acts.items())),
+        "events": len(journal.of(CaseEvent)) + len(journal.of(FilingEvent)),
+        "decisions": len(journal.of(Decided)),
+        "notices": sum(notice.state in ("sent", "manual", "done") for notice in journal.of(Notice)),
+        "arrivals": len(arrivals),
+        "repeats": checks.repeats(journal),
+        "doubts": sum(attempt.repeat for attempt in journal.of(Attempt)),
+        "faults_between_bytes_and_record": sum(fault.doubt for fault in faults),
+        "at_those_seams": sum(fault.seam in BETWEEN for fault in faults),
+        "process_starts": outcome.starts,
+        "instants": outcome.instants,
+        "days": outcome.days,
+        "violations": len(wrong),
+        "seconds": round(outcome.seconds, 1),
+    }

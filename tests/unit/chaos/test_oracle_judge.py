@@ -1,0 +1,251 @@
+"""What the oracle finds in what arrived, and what it lets pass."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import journal as j
+from tests.chaos import oracle
+from tests.chaos.oracle import UnsupportedError
+from tests.unit.chaos.office import (
+    DIRECTOR,
+    DUE,
+    HEAD,
+    LIAISON,
+    NEW_HEAD,
+    OTHER_LIAISON,
+    POSTS,
+    TOWN,
+    Office,
+    at,
+    on,
+)
+
+
+def told(office: Office) -> Office:
+    """Let the three touches of a case due on 2018-08-31 arrive as they should."""
+    office.said("case-due.remind", LIAISON, "2018-08-28 09:10")
+    office.said("case-due.overdue", LIAISON, "2018-09-03 09:10")
+    return office.said("case-due.head", HEAD, "2018-09-05 09:14")
+
+
+def test_a_case_of_which_all_was_told_is_right() -> None:
+    assert told(Office().case()).judged() == []
+
+
+def test_a_lost_touch_is_found() -> None:
+    office = Office().case().said("case-due.remind", LIAISON, "2018-08-28 09:10")
+    found = [str(one) for one in office.said("case-due.head", HEAD, "2018-09-05 09:14").judged()]
+    assert len(found) == 1
+    assert found[0].startswith("lost: A-1 case-due.overdue for person 2 (to) never arrived")
+
+
+CLOSED = "2018-08-30 10:00"
+AFTER_THE_LOOK = "2018-09-03 08:00"
+
+
+@pytest.mark.parametrize(
+    ("kind", "office"),
+    [
+        (
+            "not owed",
+            Office().case().close("A-1", CLOSED).said("case-due.overdue", LIAISON, "2018-09-03 09:10"),
+        ),
+        (
+            "stale",
+            Office()
+            .case()
+            .close("A-1", AFTER_THE_LOOK)
+            .said("case-due.overdue", LIAISON, "2018-09-03 09:10"),
+        ),
+        (
+            "early",
+            Office()
+            .case()
+            .happen("A-1", "extended", "2018-08-27 10:00", due="2018-09-14")
+            .said("case-due.remind", LIAISON, "2018-08-28 09:10"),
+        ),
+        ("wrong person", Office().case().said("case-due.remind", OTHER_LIAISON, "2018-08-28 09:10")),
+        (
+            "wrong person",
+            Office()
+            .case()
+            .seat(
+                "2018-09-01 10:00",
+                *(p for p in POSTS if p.person != HEAD),
+                j.Post(NEW_HEAD, "unit.head", TOWN),
+            )
+            .said("case-due.head", HEAD, "2018-09-05 09:10"),
+        ),
+        ("early", Office().case().said("case-due.remind", LIAISON, "2018-08-27 09:10")),
+        ("wrong day", Office().case().said("case-due.overdue", LIAISON, "2018-09-03 20:10")),
+        ("not owed", Office().case().said("case-due.nonsense", LIAISON, "2018-09-03 09:10")),
+        (
+            "outranked",
+            Office()
+            .case()
+            .said("case-due.head", LIAISON, "2018-09-05 09:10")
+            .said("case-due.overdue", LIAISON, "2018-09-05 10:10"),
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_must_not_arrive_is_found(kind: str, office: Office) -> None:
+    assert kind in office.wrong()
+
+
+def test_what_comes_too_late_is_found() -> None:
+    office = Office().case().said("case-due.remind", LIAISON, "2018-08-29 09:10")
+    assert office.wrong() == ["late"]
+
+
+class TestFaults:
+    """What a fault excuses, and what it does not."""
+
+    def test_an_outage_delays_to_the_next_slot(self) -> None:
+        office = Office().case().fault("valkey_stopped", "2018-08-28 08:00", "2018-08-28 16:00")
+        assert office.said("case-due.remind", LIAISON, "2018-08-29 09:10").wrong() == []
+
+    def test_one_that_is_over_before_the_slot_excuses_nothing(self) -> None:
+        office = Office().case().fault("valkey_stopped", "2018-08-27 10:00", "2018-08-27 16:00")
+        assert office.said("case-due.remind", LIAISON, "2018-08-29 09:10").wrong() == ["late"]
+
+    def test_what_an_outage_kept_until_it_was_closed_is_not_missed(self) -> None:
+        office = Office().case().fault("kill", "2018-08-28 08:00", "2018-08-30 11:00").close("A-1", CLOSED)
+        assert office.judged() == []
+
+    @pytest.mark.parametrize(
+        ("marked", "fault", "wrong"),
+        [(True, True, 0), (False, True, 1), (True, False, 1), (False, False, 2)],
+    )
+    def test_a_repeat_is_marked_and_explained_by_a_fault(self, marked: bool, fault: bool, wrong: int) -> None:
+        office = told(Office().case())
+        if fault:
+            office.fault("kill", "2018-08-28 09:10", seam="after_bytes", doubt=True)
+        office.said("case-due.remind", LIAISON, "2018-08-28 09:11", repeat=marked)
+        assert office.wrong() == ["said twice"] * wrong
+
+    def test_what_the_provider_refused_has_not_arrived(self) -> None:
+        office = Office().case().said("case-due.remind", LIAISON, "2018-08-28 09:10", taken=False)
+        assert office.must()[0] == "08-28 remind liaison"
+
+
+@pytest.mark.parametrize(("seconds", "wrong"), [(-5, []), (5, []), (90, ["stale"])])
+def test_a_closure_while_a_send_is_in_flight_counts_by_the_order_of_records(
+    seconds: int, wrong: list[str]
+) -> None:
+    """Within one office instant the wall clock tells: a minute after the closure nothing may be sent."""
+    wall = at("2026-01-01 12:00")
+    office = Office().case()
+    for kind in ("submitted", "closed"):
+        office.happen("A-1", kind, "2018-08-28 09:10", wall_before=wall, wall=wall)
+    office.said("case-due.remind", LIAISON, "2018-08-28 09:10", wall=wall + timedelta(seconds=seconds))
+    assert office.wrong() == wrong
+
+
+def test_who_is_told_of_what_is_stuck() -> None:
+    office = Office().case()
+    row = j.Decided(1, "case", "A-1", "case-due", "remind", "", 1, "said", at("2018-08-28"), at("2018-08-28"))
+    office.rows += [
+        row,
+        j.Item(2, 1, LIAISON, "unit.liaison", "to", "open", opened_at=at("2018-08-28 09:10")),
+    ]
+    office.rows += [j.Attempt(3, 9, "wecom", 1, at("2018-08-28 09:10"))]
+    assert office.wrong() == ["stuck", "stuck"]
+
+
+def note(office: Office, when: str) -> Office:
+    """Let the office's morning note arrive."""
+    office.rows.append(j.Notice(99, DIRECTOR, "sent", "note", sent_at=at(when)))
+    office.records.append(j.Arrival(at(when), "wecom", f"w{DIRECTOR}", (), notice=99))
+    return office
+
+
+class TestSilence:
+    """What reaches nobody is told to the office by the next morning."""
+
+    def empty(self, *, gap: bool) -> Office:
+        office = Office(seats=tuple(p for p in POSTS if p.person != HEAD)).case()
+        office.said("case-due.remind", LIAISON, "2018-08-28 09:10")
+        office.said("case-due.overdue", LIAISON, "2018-09-03 09:10")
+        moment = at("2018-09-05")
+        office.rows.append(j.Decided(50, "case", "A-1", "case-due", "head", "", 1, "said", moment, moment))
+        if gap:
+            office.rows.append(j.Gap(50, "to", 0, at("2018-09-05 09:10")))
+        return office
+
+    def test_nothing_says_so(self) -> None:
+        assert self.empty(gap=False).wrong() == ["silent"]
+
+    def test_the_office_was_not_told(self) -> None:
+        assert self.empty(gap=True).wrong() == ["silent"]
+
+    def test_the_office_was_told(self) -> None:
+        assert note(self.empty(gap=True), "2018-09-06 09:10").wrong() == []
+
+
+def test_a_tally_that_disagrees_with_the_events_is_found() -> None:
+    office = told(Office().case())
+    office.tally = False
+    assert office.wrong() == ["tally"]
+
+
+def test_a_letter_waits_for_approval_and_leaves_after_it() -> None:
+    ladder = """
+  case-due:
+    about: case
+    from: due
+    rungs:
+      letter: {at: +1 workday, act: supervision_letter, to: [unit.head]}
+"""
+    office = Office(ladder).case().said("case-due.letter", HEAD, "2018-09-04 10:00", channel="email")
+    assert "unapproved" in office.wrong()
+    item = next(row for row in office.rows if isinstance(row, j.Item))
+    assert item.notice
+    office.records.insert(-1, j.Approved(at("2018-09-04 09:50"), (item.notice,)))
+    assert office.judged() == []
+
+
+@pytest.mark.parametrize(
+    "ladder",
+    [
+        DUE.replace("-3 workdays", '-3 workdays, every: "0 9 * * 1"'),
+        DUE.replace("-3 workdays", "-3 workdays, was: earlier"),
+        DUE.replace("-3 workdays", "-3 workdays, when: key"),
+        DUE.replace("-3 workdays", "-3 workdays, when: case.no | length > 3"),
+    ],
+)
+def test_what_it_does_not_know_it_does_not_guess(ladder: str) -> None:
+    with pytest.raises(UnsupportedError):
+        Office(ladder).case().judged()
+
+
+def test_it_imports_nothing_of_the_service() -> None:
+    for path in [Path(j.__file__), *Path(oracle.__file__).parent.glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = (
+                    [node.module or ""] if isinstance(node, ast.ImportFrom) else [n.name for n in node.names]
+                )
+                assert not [n for n in names if n.split(".")[0] in ("daemon", "jobs", "chinese_calendar")], (
+                    path
+                )
+
+
+def test_a_journal_is_read_as_it_was_written(tmp_path: Path) -> None:
+    journal = told(Office().case(when="2018-08-20 10:00")).fault("kill", "2018-08-28 09:10").journal()
+    path = tmp_path / "journal.jsonl"
+    journal.write(path)
+    assert j.read(path) == journal
+    path.write_bytes(path.read_bytes()[:-9])
+    assert j.read(path).records == journal.records[:-1]
+
+
+def test_the_day_of_a_post_counts_whole() -> None:
+    ends = tuple(replace(p, until=on("2018-09-05")) if p.person == HEAD else p for p in POSTS)
+    assert told(Office(seats=ends).case()).judged() == []
