@@ -57,17 +57,19 @@ class Letter:
     person: int
     on: date
     """Whom it burdens, and on which office day."""
+    rehearsal: bool = False
 
-    def message(self, timeout: float, rehearsal: bool) -> Message:
+    def message(self, timeout: float) -> Message:
         f = self.frozen
         items = tuple(f["items"])
         return Message(
-            f["key"], f["address"], f["name"], f["content"], timeout, self.repeat, items, rehearsal
+            f["key"], f["address"], f["name"], f["content"], timeout, self.repeat, items, self.rehearsal
         )
 
     def rehearsed(self) -> Letter:
         """Return the letter with 【演练】 before every text of it, once."""
-        return replace(self, frozen={**self.frozen, "content": mark_rehearsal(self.frozen["content"])})
+        frozen = {**self.frozen, "content": mark_rehearsal(self.frozen["content"])}
+        return replace(self, frozen=frozen, rehearsal=True)
 
 
 class _OtherModeError(Exception):
@@ -113,33 +115,30 @@ class Deliverer:
     def deliver(self, channel: str, ids: Sequence[int], now: datetime) -> int:
         """Send those of ``ids`` that are ready, one after the other; return how many were handed over."""
         rule_set = self.rules()
-        with reading(self.engine) as connection:
-            state = mode.read(connection)
-        if state.paused:
-            return 0
-        letters = self.letters(channel, ids, rule_set, state, now)
+        letters = self.letters(channel, ids, rule_set, now)
         handed_over = 0
         outcome: Outcome | None = None
         with self.engine.connect() as connection:  # one for all: each send has a transaction of its own
             for letter in letters:
                 opened = self._record_and_open(connection, outcome, letter, rule_set, now)
-                outcome = self._send(letter, opened, rule_set, state.rehearsal) if opened else None
+                outcome = self._send(letter, opened, rule_set) if opened else None
                 handed_over += bool(outcome and outcome.kind == "sent")
             self._record_and_open(connection, outcome, None, rule_set, now)
-        if letters and (mine := self._made().get((rule_set.hash, channel, state.rehearsal))):
+        if letters and (mine := self._made().get((rule_set.hash, channel, letters[0].rehearsal))):
             mine.close()
         return handed_over
 
-    def letters(
-        self, channel: str, ids: Sequence[int], rule_set: RuleSet, state: mode.State, now: datetime
-    ) -> list[Letter]:
+    def letters(self, channel: str, ids: Sequence[int], rule_set: RuleSet, now: datetime) -> list[Letter]:
         """Claim those of ``ids`` that are ready, look once more, and render what is still to be said."""
-        if self._closed(rule_set, channel, ids, now):
+        with reading(self.engine) as connection:
+            state = mode.read(connection)
+        if state.paused or self._closed(rule_set, channel, ids, now):
             return []
         if not self._can_open(channel, rule_set, state.rehearsal):
             return []
         claimed = self._claim(channel, ids, rule_set, state, now)
-        return self._prepare(claimed, rule_set, now, state.rehearsal) if claimed else []
+        letters = self._prepare(claimed, rule_set, now) if claimed else []
+        return [letter.rehearsed() for letter in letters] if state.rehearsal else letters
 
     def _claim(
         self, channel: str, ids: Sequence[int], rule_set: RuleSet, state: mode.State, now: datetime
@@ -202,15 +201,15 @@ class Deliverer:
         found: dict[tuple[str, str, bool], Channel] = self._own.__dict__.setdefault("channels", {})
         return found
 
-    def _send(self, letter: Letter, opened: Opened, rule_set: RuleSet, rehearsal: bool) -> Outcome:
+    def _send(self, letter: Letter, opened: Opened, rule_set: RuleSet) -> Outcome:
         """Call the provider once, unless I slept since the try was opened: the lease may be another's."""
         name, number = letter.claimed.channel, opened.number
         timeout = call_seconds(rule_set, name)
         if clock.monotonic() - opened.at > timeout:
             return Outcome(letter, number, "failed", message="进程停顿过久，本次没有发出")
         try:
-            channel = self._channel(name, rule_set, rehearsal)
-            receipt: Receipt = channel.send(letter.message(timeout, rehearsal))
+            channel = self._channel(name, rule_set, letter.rehearsal)
+            receipt: Receipt = channel.send(letter.message(timeout))
         except UnknownOutcomeError as fault:
             return Outcome(letter, number, "unknown", message=str(fault))
         except DeliveryError as fault:
@@ -250,9 +249,7 @@ class Deliverer:
                 tries += 1
         return None
 
-    def _prepare(
-        self, claimed: Sequence[Claimed], rule_set: RuleSet, now: datetime, rehearsal: bool
-    ) -> list[Letter]:
+    def _prepare(self, claimed: Sequence[Claimed], rule_set: RuleSet, now: datetime) -> list[Letter]:
         """Look once more at what is claimed, store what fell out, and render the rest."""
         verdicts: list[Verdict] = []
         broken: list[tuple[Claimed, str]] = []
@@ -281,7 +278,7 @@ class Deliverer:
         letters: list[Letter] = []
         for verdict in verdicts:
             if letter := self._letter(verdict, look, renderer, rule_set, now):
-                letters.append(letter.rehearsed() if rehearsal else letter)
+                letters.append(letter)
         return letters
 
     def _renderer(self, rule_set: RuleSet) -> Renderer:
@@ -334,7 +331,7 @@ def documents(engine: Engine, rule_set: RuleSet, notice: int, now: datetime) -> 
     """
     with reading(engine) as connection:
         loaded = notices.load(connection, [notice])
-        same = notices.same_document(connection, loaded[notice]) if notice in loaded else []
+        same = _carried_along(connection, loaded[notice]) if notice in loaded else []
         if not same:
             return {}
         pages = [(n.id, channel) for n in notices.load(connection, same).values() for channel in _channels(n)]
@@ -347,6 +344,11 @@ def documents(engine: Engine, rule_set: RuleSet, notice: int, now: datetime) -> 
         if content := _drafted(look, verdict, renderer):
             written[verdict.notice.id][verdict.claimed.channel] = content
     return {number: Document(contents) for number, contents in written.items()}
+
+
+def _carried_along(connection: Connection, notice: Notice) -> list[int]:
+    """Return the notices that leave when this one may; one that the gate on floods holds leaves alone."""
+    return [notice.id] if notice.state == "held" else notices.same_document(connection, notice)
 
 
 def _drafted(look: _Look, verdict: Verdict, renderer: Renderer) -> dict[str, object] | None:
@@ -685,7 +687,7 @@ def _has_room(connection: Connection, verdict: Verdict, rule_set: RuleSet, now: 
     Frozen bytes have been counted, and one thing of a notice that is exempt exempts the whole.
     """
     claimed, notice = verdict.claimed, verdict.notice
-    if claimed.frozen is not None or not (verdict.lines or notice.kind == "note"):
+    if claimed.frozen is not None or not (verdict.lines or notice.tells_lines):
         return True
     load = Burden(notice.person, verdict.on, notice.act.rank if notice.act else -1, now)
     budget = None if _is_exempt(verdict, rule_set) else rule_set.budgets[claimed.channel]

@@ -62,5 +62,6 @@ def go_live(
         rehearsal.limit_unseen(connection, since, now)
     ladders = rehearsal.unsay(connection, since, now)
     dropped = rehearsal.drop_pending(connection, now)
+    rehearsal.uncount(connection)
     mode.go_live(connection, now, by)
     return WentLive(rehearsed, ladders, dropped, catch_up)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -29,7 +29,7 @@ from daemon.store import agenda, decisions, facts, holds, morning, mutes, notice
 from daemon.store.decisions import Decision
 from daemon.store.engine import chunks, reading, writing
 from daemon.store.facts import Known
-from daemon.store.morning import Line, LineKind, Waiting
+from daemon.store.morning import Line, Waiting
 from daemon.store.notices import Gap, NewItem, NewNotice, StoredItem
 from daemon.store.people import Person
 
@@ -111,8 +111,11 @@ def _release_moment(
     made = 0
     with reading(engine) as connection:
         waiting = notices.unbound_by_person(connection, now)
+    person_of = {item: person for person, item in waiting}
+    later = set(person_of.values())
     for items in _together(waiting, AT_ONCE):
-        made += _bind(engine, rule_set, items, moment, now)
+        later -= {person_of[item] for item in items}
+        made += _bind(engine, rule_set, items, moment, now, len(later))
         alive()
     return made
 
@@ -159,25 +162,28 @@ def _together(waiting: Sequence[tuple[int, int]], size: int) -> Iterator[list[in
         yield part
 
 
-def _bind(engine: Engine, rule_set: RuleSet, items: Sequence[int], moment: datetime, now: datetime) -> int:
+def _bind(
+    engine: Engine, rule_set: RuleSet, items: Sequence[int], moment: datetime, now: datetime, later: int
+) -> int:
+    """Bind these items; ``later`` persons of the same moment come after, and count for the gate on floods."""
     with _releasing(engine, rule_set) as connection:
         waiting = [item for some in chunks(items) for item in notices.unbound(connection, some)]
         of_them = decisions.load(connection, (item.decision for item in waiting))
         office = _Office(connection, rule_set, of_them.values(), now)
         strongest, weaker = fold(office.candidates(waiting, of_them))
         notices.supersede(connection, weaker, now)
-        bound = _gated(connection, rule_set, office.bind(connection, strongest, moment), now)
+        bound = _gated(connection, rule_set, office.bind(connection, strongest, moment), now, later)
         made = notices.put_notices(connection, bound, now)
         _ask(connection, office, list(zip(made, bound, strict=True)))
         return len(made)
 
 
 def _gated(
-    connection: Connection, rule_set: RuleSet, bound: Sequence[NewNotice], now: datetime
+    connection: Connection, rule_set: RuleSet, bound: Sequence[NewNotice], now: datetime, later: int
 ) -> list[NewNotice]:
     """Hold what the gate on floods does not let through; what waits for approval is looked at anyway."""
     free = [notice for notice in bound if not notice.approval]
-    lately = holds.made_since(connection, now - HOUR) if free else 0
+    lately = holds.made_since(connection, now - HOUR) + later if free else 0
     found = iter(flood_holds(rule_set.flood, lately, [Coming(n.bundle, n.to_group) for n in free]))
     return [notice if notice.approval else replace(notice, hold=next(found)) for notice in bound]
 
@@ -190,9 +196,9 @@ def _ask(connection: Connection, office: _Office, made: Sequence[tuple[int, NewN
     campaign = held[0][1].campaign
     persons = people.load(connection, (notice.person for _, notice in held[: morning.EXAMPLES]))
     examples = [f"{number}号{persons[n.person].name}" for number, n in held[: morning.EXAMPLES]]
-    line = Line(LineKind.HELD, len(held), office.now, tuple(examples))
-    told = {r.person: (Audience.OFFICE, [line]) for r in office.directory(campaign).resolve(OFFICE, None)}
-    notices.put_notices(connection, office.tell(holds.ASK, campaign, office.now, told), office.now)
+    line = morning.Line(morning.LineKind.HELD, len(held), office.now, tuple(examples))
+    reached = {r.person: (Audience.OFFICE, [line]) for r in office.directory(campaign).resolve(OFFICE, None)}
+    notices.put_notices(connection, office.tell(holds.ASK, campaign, office.now, reached), office.now)
 
 
 def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[tuple[int, int]]]:
@@ -426,13 +432,21 @@ class _Office:
     def tell(
         self, kind: str, campaign: int, moment: datetime, told: Mapping[int, tuple[Audience, Sequence[Line]]]
     ) -> list[NewNotice]:
-        """Return a notice of lines to each person."""
-        persons = people.load(self.connection, told)
-        legs = self.rule_set.acts[Act.NOTICE].legs
-        new = partial(NewNotice, campaign=campaign, bundle=MORNING, moment=moment, legs=legs, act=None)
+        """Return a notice to each of these persons that tells him his own lines."""
+        persons, legs = people.load(self.connection, told), self.rule_set.acts[Act.NOTICE].legs
         return [
             self.with_leg(
-                new(person=person, audience=audience, kind=kind, lines=tuple(line.json for line in lines)),
+                NewNotice(
+                    person,
+                    campaign,
+                    MORNING,
+                    moment,
+                    legs,
+                    None,
+                    audience,
+                    kind=kind,
+                    lines=tuple(line.json for line in lines),
+                ),
                 persons[person],
             )
             for person, (audience, lines) in sorted(told.items())
@@ -511,8 +525,7 @@ def _write_note(connection: Connection, rule_set: RuleSet, note: UpcomingNote, n
     ]
     for person, (audience, documents) in _approvers(waiting, directory).items():
         told.setdefault(person, (audience, [morning.waiting_line(documents)]))
-    new = office.tell("note", note.campaign, slot, told)
-    return len(notices.put_notices(connection, new, now))
+    return len(notices.put_notices(connection, office.tell("note", note.campaign, slot, told), now))
 
 
 def _approvers(

@@ -29,7 +29,7 @@ WAITS = {
     "undelivered": "到点未送出",
     "unaddressed": "无人可收",
     "approvals": "待审签",
-    "held": "已扣下待放行",
+    "flood": "已扣下待放行",
     "manual": "待人工办理",
     "failed": "各渠道均未送达",
     "over_budget": "收件人已到额度，等下一批",

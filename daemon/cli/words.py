@@ -54,8 +54,6 @@ NOTE_LINES = {
     "waiting": "待审签的文件",
     "failed": "各渠道均未送达的通知",
     "lapsed": "未及发送即已过期的通知",
-    "muted": "在静默期内没有发送的通知",
-    "mute": "新设的静默",
     "held": "扣下待放行的通知",
     "empty_group": "无人的领导小组岗位",
     "no_head": "没有主要领导的单位",
@@ -63,6 +61,8 @@ NOTE_LINES = {
     "unreached": "没有联系方式的人",
     "ending": "任期将满、没有接任的岗位",
     "same_person": "一人兼上下两个岗位",
+    "muted": "在静默期内没有发送的通知",
+    "mute": "新设的静默",
 }
 VERDICTS = {"reached": "达标", "missed": "未达标", "no_cases": "没有问题", "pending": "未到期"}
 IMPORTED = {

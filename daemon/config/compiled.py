@@ -124,8 +124,8 @@ def compile_rules(source: RuleSource, history: History = _NO_HISTORY) -> RuleSet
         channels=channel_settings(files.channels),
         calendar=source.days.calendar(),
         templates=source.templates,
-        budgets=_budgets(files.channels),
         flood=FloodGate(files.channels.flood.hour, tuple(files.channels.flood.group)),
+        budgets=_budgets(files.channels),
     )
 
 

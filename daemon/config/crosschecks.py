@@ -125,8 +125,17 @@ def channel_faults(document: Document, channels: ChannelsFile) -> Iterator[Fault
     for name, bundle in channels.bundles.items():
         if (bundle.every is None) != (bundle.on is None) and document.sure(("bundles", name)):
             yield document.fault(("bundles", name), "every 和 on 要一起写", "如 every: week, on: monday")
-    yield from _budget_faults(document, channels)
     yield from _flood_faults(document, channels)
+    yield from _budget_faults(document, channels)
+
+
+def _flood_faults(document: Document, channels: ChannelsFile) -> Iterator[Fault]:
+    if "group" not in channels.flood.model_fields_set:
+        return
+    written = document.names("bundles") or list(channels.bundles)
+    for n, name in enumerate(channels.flood.group):
+        if name not in written:
+            yield document.fault(("flood", "group", n), f"没有“{name}”这个批次", nearest(name, written))
 
 
 def _budget_faults(document: Document, channels: ChannelsFile) -> Iterator[Fault]:
@@ -141,16 +150,6 @@ def _budget_faults(document: Document, channels: ChannelsFile) -> Iterator[Fault
         if budget.day and budget.week and budget.week < budget.day:
             message = f"每周 {budget.week} 条少于每天 {budget.day} 条"
             yield document.fault(("budgets", name, "week"), message, "week 不少于 day，或只写一项")
-
-
-def _flood_faults(document: Document, channels: ChannelsFile) -> Iterator[Fault]:
-    """The group's bundles exist; where the office says nothing, the usual one may be missing."""
-    if "group" not in channels.flood.model_fields_set:
-        return
-    written = document.names("bundles") or list(channels.bundles)
-    for n, name in enumerate(channels.flood.group):
-        if name not in written:
-            yield document.fault(("flood", "group", n), f"没有“{name}”这个批次", nearest(name, written))
 
 
 def _window_faults(document: Document, path: tuple[str, ...], window: WindowFile) -> Iterator[Fault]:

@@ -444,12 +444,12 @@ ChannelWord = Annotated[AnyChannel, Field(discriminator="provider")]
 
 
 class FloodFile(Shape):
-    """The gate on floods: what is above it is held, and the office asked."""
+    """The gate on floods: what is over is held until the office lets it go."""
 
     hour: Annotated[int, Field(ge=1)] = key(
-        "一小时最多发多少条通知，多的先扣下", 300, unit="条", default=USUAL
+        "一小时最多发多少条通知，超过的扣下", 300, unit="条", default=USUAL
     )
-    group: list[Id] = key("领导小组只随这些批次收件", ["brief"], default=["brief"])
+    group: list[Id] = key("领导小组只随这些批次收件，不随这些批次的扣下", ["brief"], default=["brief"])
 
 
 class ChannelsFile(Shape):
@@ -464,7 +464,11 @@ class ChannelsFile(Shape):
     bundles: dict[Id, BundleFile] = key(
         "批次：同一个人的消息合在一起，在这些时候发出", {"morning": {"at": "09:10"}}, default={}
     )
-    flood: FloodFile = key("一下子发出太多时先扣下，提请办公室放行或作废", {"hour": 300}, default=FloodFile())
+    flood: FloodFile = key(
+        "防止一下子发出太多：超过的先扣下，提请办公室放行或作废（duban notice release-held）",
+        {"hour": 300, "group": ["brief"]},
+        default=FloodFile(),
+    )
     budgets: dict[Id, BudgetFile] = key(
         "额度：一个人在一个渠道上最多收几条，不写的渠道不限，短信不写也是每天 2 条；确实不限写 sms: {}",
         {"sms": {"day": 2, "week": 8}},

@@ -378,9 +378,9 @@ class ReasonCode(StrEnum):
     SIGNED = "signed"
     OUTRANKED = "outranked"
     COPY_OF_NOTHING = "copy_of_nothing"
-    MUTED = "muted"
     REHEARSED = "rehearsed"
     WITHDRAWN = "withdrawn"
+    MUTED = "muted"
 
 
 @dataclass(frozen=True, slots=True)

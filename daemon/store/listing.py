@@ -347,7 +347,7 @@ class Waits:
     undelivered: int
     unaddressed: int
     approvals: int
-    held: int
+    flood: int
     manual: int
     failed: int
     over_budget: int
@@ -368,7 +368,7 @@ def waits(connection: Connection, now: datetime) -> Waits:
             select(func.count()).select_from(unaddressed).where(unaddressed.c.resolved_at.is_(None)),
         ),
         approvals=by_state.get("waiting", 0),
-        held=by_state.get("held", 0),
+        flood=by_state.get("held", 0),
         manual=by_state.get("manual", 0),
         failed=by_state.get("failed", 0),
         over_budget=held(connection, now),

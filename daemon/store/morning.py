@@ -28,7 +28,16 @@ from daemon.domain.readiness import Demands, Finding, Trouble
 from daemon.domain.why import ROLE_TITLES
 from daemon.store import people, roster
 from daemon.store.mutes import NAMED, WITH_NAMES
-from daemon.store.tables import Instant, decisions, items, mutes, notices, persons, unaddressed, units
+from daemon.store.tables import (
+    Instant,
+    decisions,
+    items,
+    mutes,
+    notices,
+    persons,
+    unaddressed,
+    units,
+)
 
 EARLY = datetime(1970, 1, 1, tzinfo=UTC)
 EXAMPLES = 5
@@ -42,14 +51,14 @@ class LineKind(StrEnum):
     HELD = "held"
     FAILED = "failed"
     LAPSED = "lapsed"
-    MUTED = "muted"
-    MUTE = "mute"
     EMPTY_GROUP = "empty_group"
     NO_HEAD = "no_head"
     EMPTY_RUNG = "empty_rung"
     UNREACHED = "unreached"
     ENDING = "ending"
     SAME_PERSON = "same_person"
+    MUTED = "muted"
+    MUTE = "mute"
 
 
 @dataclass(frozen=True, slots=True)

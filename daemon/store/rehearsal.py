@@ -91,6 +91,13 @@ def limit_unseen(connection: Connection, since: datetime, now: datetime) -> None
     )
 
 
+def uncount(connection: Connection) -> None:
+    """Let nobody's budget be used up by what was rehearsed."""
+    rehearsed = select(_n.id).where(_n.id == _v.notice_id, _n.rehearsal).exists()
+    used = or_(_v.counted_on.is_not(None), _v.over_on.is_not(None))
+    connection.execute(update(deliveries).where(used, rehearsed).values(counted_on=None, over_on=None))
+
+
 def drop_pending(connection: Connection, now: datetime) -> int:
     """Drop what was on its way of ladders that began anew, and rehearsed notes; return how many notices.
 

@@ -37,13 +37,13 @@ channels:
     corp_id: bench
     secret: ${env:DUBAN_BENCH_SECRET}
     agent_id: ${env:DUBAN_BENCH_AGENT}
-    base_url: ${env:DUBAN_BENCH_HTTP}
+    base_url: ${env:DUBAN_SANDBOX_HTTP}
     default_url: https://www.panshi.example/
     threads: 4
   email:
     provider: smtp
     host: 127.0.0.1
-    port: ${env:DUBAN_BENCH_SMTP_PORT}
+    port: ${env:DUBAN_SANDBOX_SMTP_PORT}
     security: none
     sender: duban@panshi.example
     sender_name: 磐石市软环境办
@@ -53,10 +53,10 @@ window: {days: workdays, from: "08:30", to: "17:30"}
 bundles:
   morning: {days: workdays, at: "09:10"}
   brief: {every: week, on: monday, at: "09:30"}
-flood: {hour: 10000000}
+flood: {hour: 1000000}
 budgets: {sms: {}}
 """
-"""As shipped, but for where the providers are, and without what holds a flood back."""
+"""As shipped, but for where the providers are, and for the gate on floods: a flood is what is measured."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,13 @@ def rules() -> RuleSource:
 def found(engine: Engine, county: County) -> RuleSet:
     """Make the tables and put a county on file; return the rules in force."""
     migrate(engine)
+    with writing(engine) as connection:
+        mode.go_live(connection, TODAY)
     source = rules()
     with Bare(engine) as bare:
         bare.load(tables.units, ("id", "name", "kind"), _units(county))
         bare.load(tables.persons, ("id", "name", "phone", "email", "wecom"), _people(county))
         bare.load(tables.posts, ("person_id", "role", "unit_id"), _posts(county))
-    with writing(engine) as connection:
-        mode.go_live(connection, TODAY)
     activate(engine, source, TODAY)
     rule_set = ActiveRules(engine)()
     ladders = [name for name, ladder in rule_set.ladders.items() if ladder.about == "case"]

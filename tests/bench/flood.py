@@ -23,7 +23,6 @@ from daemon.release import release
 from daemon.render.wording import FILTERS
 from daemon.scan import scan
 from daemon.simulate import Collected
-from daemon.store import mode
 from daemon.store.engine import reading
 from daemon.store.tables import notices
 from tests.bench.county import NOW, County, found, line, micros, told
@@ -74,13 +73,11 @@ def _ours(engine: Engine, setting: Setting) -> Watch:
     rules, watch = ActiveRules(engine), Watch()
     rule_set = rules()
     letters: list[Letter] = []
-    with reading(engine) as connection:
-        live = mode.read(connection)
     deliverer = Deliverer(engine, rules, lambda rule_set: dict.fromkeys(rule_set.channels, Collected))
 
     def hand_over(channel: str, ids: Sequence[int]) -> None:
         for start in range(0, len(ids), HINTED):
-            letters.extend(deliverer.letters(channel, ids[start : start + HINTED], rule_set, live, NOW))
+            letters.extend(deliverer.letters(channel, ids[start : start + HINTED], rule_set, NOW))
 
     with watch.on("plan, decide"):
         scan(engine, rule_set, NOW, pause=lambda _seconds: None)

@@ -58,8 +58,8 @@ def _starts(rounds: int) -> tuple[float, float]:
         env = {
             "DUBAN_STATE": str(folder / "state"),
             "DUBAN_CONFIG": str(config(folder)),
-            "DUBAN_BENCH_HTTP": "http://127.0.0.1:9",
-            "DUBAN_BENCH_SMTP_PORT": "9",
+            "DUBAN_SANDBOX_HTTP": "http://127.0.0.1:9",
+            "DUBAN_SANDBOX_SMTP_PORT": "9",
             "DUBAN_BENCH_SECRET": "secret",
             "DUBAN_BENCH_AGENT": "1000002",
         }

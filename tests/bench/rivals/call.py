@@ -48,12 +48,12 @@ def channel(name: str) -> Channel:
 
 
 def _wecom() -> Channel:
-    url = os.environ["DUBAN_BENCH_HTTP"]
+    url = os.environ["DUBAN_SANDBOX_HTTP"]
     return WeComChannel("bench", "secret", 1000002, url, _tokens, "https://www.panshi.example/")
 
 
 def _email() -> Channel:
-    port = int(os.environ["DUBAN_BENCH_SMTP_PORT"])
+    port = int(os.environ["DUBAN_SANDBOX_SMTP_PORT"])
     return SmtpChannel("127.0.0.1", port, "none", "", "", "duban@panshi.example", "磐石市软环境办")
 
 

@@ -64,7 +64,7 @@ def test_what_waits_is_counted(busy_office: Office) -> None:
         "undelivered": 0,
         "unaddressed": 0,
         "approvals": 0,
-        "held": 0,
+        "flood": 0,
         "manual": 2,
         "failed": 0,
         "over_budget": 0,

@@ -19,7 +19,7 @@ from daemon.domain.case import EventKind
 from daemon.errors import UnknownOutcomeError
 from daemon.store import holds, mode
 from daemon.store.engine import open_engine, reading, writing
-from daemon.store.tables import attempts
+from daemon.store.tables import attempts, deliveries
 from tests.integration.office import Office, at
 
 LETTER = """
@@ -154,8 +154,8 @@ def test_a_letter_that_waits_for_approval_is_drawn_up_anew(rehearsing: Office) -
     assert len(waiting) == 2, "one for each case"
     assert "dropped" in [row.state for row in rehearsing.notice_rows()]
     for row in waiting:
-        shown = documents(rehearsing.engine, rehearsing.rules(), row.id, rehearsing.now)
-        acts.approve(rehearsing.engine, rehearsing.rules(), row.id, "王主任", rehearsing.now, shown)
+        words = documents(rehearsing.engine, rehearsing.rules(), row.id, rehearsing.now)
+        acts.approve(rehearsing.engine, rehearsing.rules(), row.id, "王主任", rehearsing.now, words)
     rehearsing.run("2018-09-07 17:00")
     assert "赵书记 email: A-2 letter" in rehearsing.news()
 
@@ -195,6 +195,14 @@ def test_a_worker_that_has_rehearsed_letters_in_hand_sends_them_no_more(rehearsi
     rehearsing.wire.answers("wecom", lambda _: go_live(rehearsing, "2018-08-28 09:10"))
     rehearsing.deliver_on("wecom")
     assert len(rehearsing.wire.taken) <= 1, "the second was in hand, and lost its claim"
+
+
+def test_a_rehearsal_uses_up_nobodys_budget(rehearsing: Office) -> None:
+    rehearsing.change("UPDATE persons SET wecom = NULL WHERE name = '孙联络'")
+    rehearsing.run("2018-08-28 12:00")
+    assert {d.counted_on for d in rehearsing.rows(deliveries)} == {rehearsing.today}
+    go_live(rehearsing, "2018-08-28 14:00")
+    assert {d.counted_on for d in rehearsing.rows(deliveries)} == {None}
 
 
 def test_going_live_twice_repeats_nothing(rehearsing: Office) -> None:
