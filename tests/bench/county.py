@@ -101,8 +101,7 @@ def found(engine: Engine, county: County) -> RuleSet:
         bare.run("UPDATE agenda SET due_at = NULL")
         columns = ("id", "campaign_id", "no", "unit_id", "enterprise", "state", *_DAYS, "due_on", "signed_on")
         bare.load(tables.cases, columns, _cases(county, int(campaign or 0)))
-        agenda = ("subject_kind", "subject_id", "ladder", "since", "due_at")
-        bare.load(tables.agenda, agenda, _agenda(county, ladders))
+        _put_agenda(bare, county, ladders)
         bare.settle()
     return rule_set
 
@@ -138,11 +137,17 @@ def _cases(county: County, campaign: int) -> Iterator[tuple[object, ...]]:
         yield n, campaign, f"PS-2018-{n:07}", unit, enterprise, "signed", *days
 
 
-def _agenda(county: County, ladders: list[str]) -> Iterator[tuple[object, ...]]:
-    since, ahead = micros(TODAY), micros(TODAY if county.due else LATER)
-    for n in range(1, county.cases + 1):
-        for ladder in ladders:
-            yield "case", n, ladder, since, ahead if ladder == "case-due" else None
+def _put_agenda(bare: Bare, county: County, ladders: list[str]) -> None:
+    """Put every case on all its ladders; of one it is due, on the others nothing lies ahead."""
+    ahead = micros(TODAY if county.due else LATER)
+    names = ", ".join(f"('{ladder}')" for ladder in ladders)
+    with bare.transaction():
+        bare.run(
+            "INSERT INTO agenda (subject_kind, subject_id, ladder, since, due_at)"
+            f" SELECT 'case', cases.id, column1, {micros(TODAY)},"
+            f" CASE WHEN column1 = 'case-due' THEN {ahead} END"
+            f" FROM cases, (VALUES {names}) AS each_ladder ORDER BY cases.id"
+        )
 
 
 def line(no: str, enterprise: str) -> dict[str, object]:
