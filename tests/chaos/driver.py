@@ -49,6 +49,7 @@ SKIP = 65.0
 PATIENCE = 90.0
 """How long one instant may take: what is not done then is stuck."""
 QUIET_DAYS = 4
+DEATHS_MOST = 10
 WAITING_MOST = 4
 DISK_FULL_FOR = 3
 STOPS = frozenset({"pause", "two_rule_sets"})
@@ -351,6 +352,8 @@ class _Stage:
         for name, status in ended.items():
             if name not in self.dead:
                 self.deaths.append(f"{now:%Y-%m-%d %H:%M} {name} ended with {status}")
+            if len(self.deaths) > DEATHS_MOST:
+                raise StuckError("processes end one after the other")
             self.dead.discard(name)
             self.hosts.start(name)
 
@@ -562,7 +565,8 @@ _LOOK = text(
     SELECT EXISTS (SELECT 1 FROM deliveries WHERE state = 'sending')
         OR EXISTS (SELECT 1 FROM deliveries WHERE state = 'ready' AND next_attempt_at <= :now)
         OR EXISTS (SELECT 1 FROM agenda WHERE due_at IS NOT NULL AND set_aside IS NULL AND due_at <= :now)
-        OR EXISTS (SELECT 1 FROM items WHERE state = 'open' AND notice_id IS NULL),
+        OR EXISTS (SELECT 1 FROM items WHERE state = 'open' AND notice_id IS NULL
+                   AND (held_until IS NULL OR held_until <= :now)),
       (SELECT min(release_at) FROM decisions WHERE outcome = 'said' AND released_at IS NULL),
       (SELECT max(id) FROM attempts), (SELECT count(outcome) FROM attempts),
       (SELECT sum(claim) FROM deliveries), (SELECT count(hinted_at) FROM deliveries),
