@@ -160,7 +160,9 @@ class _Stage:
         channels = (shipped / "demo" / "channels.yaml").read_text(encoding="utf-8")
         for threads in ("    threads: 2\n", "    threads: 4\n"):
             channels = channels.replace(threads, f"    threads: {THREADS}\n    timeout: {TIMEOUT}\n")
-        (mine / "channels.yaml").write_text(channels, encoding="utf-8")
+        # The oracle does not count budgets yet: what one pushes into the next bundle would look late.
+        channels, _, _ = channels.partition("\nbudgets:")
+        (mine / "channels.yaml").write_text(f"{channels}\nbudgets: {{sms: {{}}}}\n", encoding="utf-8")
         (mine / "calendar.yaml").write_text("years: {}\n", encoding="utf-8")
         return mine
 
