@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check bench lock fmt clean
+.PHONY: demo test check chaos bench lock fmt clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -21,6 +21,12 @@ check: $(READY)
 	$(BIN)/python -m daemon.config.schema --check
 	$(BIN)/python -m daemon.config.reference --check
 	$(BIN)/python -m tests.check_docs
+
+# So many minutes on each database, with new random numbers each time: make chaos MINUTES=30 SEED=7
+MINUTES ?= 5
+chaos: $(READY)
+	$(BIN)/python -m tests.chaos --database sqlite --minutes $(MINUTES) --faults 100000 $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.chaos --database postgresql --minutes $(MINUTES) --faults 100000 $(if $(SEED),--seed $(SEED))
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench

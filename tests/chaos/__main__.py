@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.chaos import driver, verdict
+from tests.chaos.journal import read
 
 SHOWN = 20
 
@@ -21,6 +23,8 @@ SHOWN = 20
 def main() -> int:
     """Run, judge, and say how to replay what failed."""
     told = _arguments().parse_args()
+    if told.judge:
+        return _judge(told.judge)
     with _folder(told.folder) as folder:
         wish = driver.Wish(
             told.seed,
@@ -39,8 +43,17 @@ def main() -> int:
     for line in wrong[:SHOWN]:
         _say(f"VIOLATION {line}")
     if wrong:
-        _say(f"{len(wrong)} violations. Replay: {_replay(told)}")
+        _say(f"{len(wrong)} violations. Replay:\n  {_replay(told)}")
     print(json.dumps(verdict.figures(wish, outcome, wrong), ensure_ascii=False))
+    return bool(wrong)
+
+
+def _judge(path: Path) -> int:
+    """Judge a journal again: what was seen once is judged the same each time."""
+    wrong = verdict.of_journal(read(path))
+    for line in wrong:
+        _say(f"VIOLATION {line}")
+    print(json.dumps({"journal": str(path), "violations": len(wrong)}))
     return bool(wrong)
 
 
@@ -69,13 +82,14 @@ def _folder(asked: Path | None) -> Iterator[Path]:
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="default: a new one")
     parser.add_argument("--faults", type=int, default=200, help="end after so many")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument(
         "--minutes", type=float, default=60.0, help="end after so many, whatever was injected"
     )
     parser.add_argument("--journal", type=Path, help="where to write the journal, as JSON lines")
+    parser.add_argument("--judge", type=Path, metavar="FILE", help="run nothing; judge a journal again")
     parser.add_argument("--folder", type=Path, help="where the run keeps its things, and leaves them")
     parser.add_argument("--bug", action="append", default=[], help="plant a bug (tests/chaos/bugs.py)")
     parser.add_argument("--kind", action="append", default=[], help="inject this kind of faults only")

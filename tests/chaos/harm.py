@@ -19,6 +19,7 @@ SEAMS: dict[str, str] = {
     "storing": "",
     "stored": "after_commit",
     "releasing": "",
+    "addressed": "after_commit",
     "released": "after_commit",
     "hint-marked": "",
     "hinted": "after_hint",

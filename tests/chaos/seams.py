@@ -18,8 +18,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.pool import Pool
+from sqlalchemy import Connection
 
 from daemon import deliver, loop, release, scan
 from daemon.store import decisions
@@ -31,13 +30,12 @@ SCAN_SEAMS = (
     "storing",
     "stored",
     "releasing",
+    "addressed",
     "released",
     "hint-marked",
     "hinted",
     "swept",
 )
-"""In a scanner: after the rules, after the plan, before and after its commit, before and after that of the
-release, between mark and hint, after the hint, after the sweep."""
 
 WORK_SEAMS = ("claimed", "looked", "opened", "sent", "recording", "recorded")
 """In a worker: after the claim, after the look, after the attempt's row (before the bytes), after the bytes
@@ -82,7 +80,8 @@ class Seams:
         self._order: Order | None = None
         self._passes = 0
         self._full = False
-        self._traffic, self._checked_out, self._closed = threading.Condition(), 0, False
+        self._traffic, self._closed = threading.Condition(), False
+        self._open: set[int] = set()
 
     def passed(self, seam: str, **details: object) -> None:
         """Say that this process is at a seam; it may not come back from here."""
@@ -140,8 +139,8 @@ class Seams:
         """
         with self._traffic:
             self._closed = True
-            self._traffic.wait_for(lambda: not self._checked_out, 1.0)
-            alone = not self._checked_out
+            self._traffic.wait_for(lambda: not self._open, 1.0)
+            alone = not self._open
         try:
             yield alone
         finally:
@@ -150,20 +149,22 @@ class Seams:
                 self._traffic.notify_all()
 
     def watch_transactions(self) -> None:
-        """Count the connections in use, and let nobody take one while the gate is closed."""
+        """Count the transactions that are open, and let nobody begin one while the gate is closed."""
 
-        def out(*_: object) -> None:
+        def begun(connection: Connection, *_: object) -> None:
             with self._traffic:
                 self._traffic.wait_for(lambda: not self._closed)
-                self._checked_out += 1
+                self._open.add(id(connection))
 
-        def back(*_: object) -> None:
+        def ended(connection: Connection, *_: object) -> None:
             with self._traffic:
-                self._checked_out -= 1
+                self._open.discard(id(connection))
                 self._traffic.notify_all()
 
-        event.listen(Pool, "checkout", out)
-        event.listen(Pool, "checkin", back)
+        # Events would tell of an end before it has come.
+        _before(Connection, "_begin_impl", begun)
+        _after(Connection, "_commit_impl", ended)
+        _after(Connection, "_rollback_impl", ended)
 
 
 def wrap(folder: Path, process: str) -> None:
@@ -176,10 +177,11 @@ def wrap(folder: Path, process: str) -> None:
 
 def _wrap_scanner(seams: Seams) -> None:
     _before(loop, "scan", lambda *_: seams.passed("rules-read"))
-    _after(scan, "plan_rows", lambda _engine, _rules, rows, _now: seams.passed("planned", cases=_cases(rows)))
+    _after(scan, "plan_rows", lambda _engine, _rules, rows, *_: seams.passed("planned", cases=_cases(rows)))
     _after(scan, "_store", lambda *_: seams.passed("storing"))
     _after(scan, "look", lambda *_: seams.passed("stored"))
     _after(decisions, "mark_released", lambda *_: seams.passed("releasing"))
+    _after(release, "_address", lambda *_: seams.passed("addressed"))
     _after(release, "_release_moment", lambda *_: seams.passed("released"))
     _after(loop, "sweep", lambda *_: seams.passed("swept"))
     _before(Hints, "__call__", lambda _self, _channel, ids: seams.passed("hint-marked", ids=list(ids)))
@@ -207,8 +209,8 @@ def _wrap_worker(seams: Seams) -> None:
     )
     record = one._record_and_open
 
-    def recorded(self: Any, outcome: Any, *rest: Any) -> Any:
-        opened = record(self, outcome, *rest)
+    def recorded(self: Any, connection: Any, outcome: Any, *rest: Any) -> Any:
+        opened = record(self, connection, outcome, *rest)
         if outcome is not None:
             seams.passed("recorded", ids=[outcome.letter.claimed.id])
         return opened
@@ -221,7 +223,7 @@ def _before(owner: Any, name: str, note: Callable[..., None]) -> None:
 
     @wraps(inner)
     def outer(*args: Any, **kwargs: Any) -> Any:
-        note(*args, **kwargs)
+        note(*args)
         return inner(*args, **kwargs)
 
     setattr(owner, name, outer)
@@ -232,8 +234,9 @@ def _after(owner: Any, name: str, note: Callable[..., None]) -> None:
 
     @wraps(inner)
     def outer(*args: Any, **kwargs: Any) -> Any:
-        found = inner(*args, **kwargs)
-        note(*args, **kwargs)
-        return found
+        try:
+            return inner(*args, **kwargs)
+        finally:
+            note(*args)
 
     setattr(owner, name, outer)

@@ -14,6 +14,7 @@ from daemon import acts, clock, sheets
 from daemon.activate import ActiveRules
 from daemon.cli import wiring
 from daemon.config.source import load_rules
+from daemon.deliver import documents
 from daemon.domain.case import OPEN, Case, Event, EventKind, State
 from daemon.domain.ladder import Role, SubjectKind
 from daemon.errors import DubanError, RefusedError
@@ -254,7 +255,9 @@ class Clerk:
         if not waiting:
             return False
         began = clock.wall()
-        same = acts.approve(self.engine, self.rules(), chance.choice(waiting), "软环境办", now)
+        rules, one = self.rules(), chance.choice(waiting)
+        read = documents(self.engine, rules, one, now)
+        same = acts.approve(self.engine, rules, one, "软环境办", now, read)
         self.write(j.Approved(now, tuple(same), began, clock.wall()))
         return True
 

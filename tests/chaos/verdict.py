@@ -8,7 +8,7 @@ from typing import Any
 from tests.chaos import checks
 from tests.chaos.driver import Outcome, Wish
 from tests.chaos.harm import BETWEEN
-from tests.chaos.journal import Arrival, Attempt, CaseEvent, Decided, Fault, FilingEvent, Notice
+from tests.chaos.journal import Arrival, Attempt, CaseEvent, Decided, Fault, FilingEvent, Journal, Notice
 from tests.chaos.oracle import judge
 
 
@@ -16,8 +16,12 @@ def of(outcome: Outcome) -> list[str]:
     """Return every violation, in words."""
     if outcome.stuck:
         return [f"the world did not settle: {outcome.stuck}", *outcome.deaths]
-    found = [*outcome.deaths, *outcome.wrong, *checks.violations(outcome.journal)]
-    return found + [f"{violation.at} {violation}" for violation in judge(outcome.journal)]
+    return [*outcome.deaths, *outcome.wrong, *of_journal(outcome.journal)]
+
+
+def of_journal(journal: Journal) -> list[str]:
+    """Return what the checks and the oracle find wrong in a journal."""
+    return [*checks.violations(journal), *(f"{violation.at} {violation}" for violation in judge(journal))]
 
 
 def figures(wish: Wish, outcome: Outcome, wrong: list[str]) -> dict[str, Any]:
