@@ -21,10 +21,11 @@ def put_in_force(
     context: Context, source: RuleSource, *, by: str | None, note: str, yes: bool, as_json: bool
 ) -> None:
     """Say what activating ``source`` changes, ask, and do it. A faulty one has been refused before."""
-    from daemon.activate import ActiveRules, activate
+    from daemon.activate import ActiveRules, activate, refuse_silent_group
     from daemon.cli.preview import preview
     from daemon.loop import plan_due
 
+    refuse_silent_group(context.engine, source, context.now)
     renamed = _ask_renames(context, source, yes=yes)
     with working("正在比较新旧规则"):
         expected = preview(context.engine, source, context.now, renamed)

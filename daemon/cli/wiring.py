@@ -17,6 +17,7 @@ from daemon import clock
 from daemon.activate import ActiveRules, activate, refuse_silent_group
 from daemon.channels import Channel
 from daemon.channels.build import build_channels
+from daemon.cli.preview import renames
 from daemon.config.compiled import ChannelSettings, RuleSet, resolve_channel
 from daemon.config.crosschecks import MANUAL
 from daemon.config.source import RuleSource
@@ -263,6 +264,11 @@ def put_in_force(engine: Engine, source: RuleSource, by: str) -> None:
     What is due by the old ones is planned before, so that an edit during downtime loses nothing.
     """
     refuse_silent_group(engine, source, clock.now())
+    for rename in renames(engine, source):
+        log.warning(
+            "taken for a new rung; if it was renamed, say so by was:",
+            extra={"rung": "/".join(rename.new), "was": "/".join(rename.old)},
+        )
     plan_due(engine, ActiveRules(engine), clock.now())
     done = activate(engine, source, clock.now(), by=by)
     log.info(

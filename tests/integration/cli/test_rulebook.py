@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 from openpyxl import load_workbook
+from sqlalchemy import text
 
 from daemon.activate import ActiveRules
 from daemon.config.models import CalendarFile
 from daemon.config.offdays import office_days
 from daemon.domain.workdays import Offset, Span
 from daemon.store import report
-from daemon.store.engine import open_engine, reading
+from daemon.store.engine import open_engine, reading, writing
 from tests.integration.cli.conftest import Office
 from tests.integration.cli.test_rules import change, folder
 
@@ -199,6 +200,35 @@ class TestWho:
             "before_rule",
             "这样写的规则 2018年10月12日 才启用，以前的不补发",
         )
+
+    def test_what_is_muted_is_said_to_be(self, busy_office: Office) -> None:
+        busy_office.work("2018-08-17 10:00")
+        mute = (
+            "--case",
+            "PS-2018-0007",
+            "--from",
+            "2018-10-16",
+            "--to",
+            "2018-10-17",
+            "--reason",
+            "正在调解",
+        )
+        assert busy_office("mute", "add", *mute).code == 0
+        found = busy_office("who", "PS-2018-0007", "--on", "2018-10-16", "--json").json
+        overdue = next(line for line in found["silent"] if line["rung"] == "overdue")
+        assert (found["told"], overdue["fate"], overdue["state"]) == ([], "muted", "在静默期内，不发")
+
+    def test_a_seat_that_nobody_holds_is_said_to_be_empty(self, busy_office: Office) -> None:
+        busy_office.work("2018-08-17 10:00")
+        engine = open_engine(f"sqlite:///{busy_office.state / 'duban.db'}")
+        with writing(engine) as connection:
+            connection.execute(text("UPDATE posts SET until = '2018-10-01' WHERE role LIKE 'unit.%'"))
+        engine.dispose()
+        found = busy_office("who", "PS-2018-0007", "--on", "2018-10-16", "--json").json
+        assert found["told"] == []
+        assert [(line["rung"], line["whom"]) for line in found["unreached"]] == [
+            ("overdue", "联络员：无人、分管领导（没有则主要领导）：无人")
+        ]
 
 
 def test_why_counts_the_days_one_by_one(busy_office: Office) -> None:
