@@ -16,6 +16,7 @@ test: $(READY)
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/bandit -q -c pyproject.toml -r daemon jobs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m daemon.config.schema --check
