@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check bench lock fmt clean
+.PHONY: demo test check bench fuzz lock fmt clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -25,6 +25,9 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench
+
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
 
 fmt: $(READY)
 	$(BIN)/ruff format .
