@@ -39,6 +39,7 @@ CALL_SECONDS = 20.0
 CALLS_A_LEASE = 3
 """Every call has a total deadline of at most a third of the lease."""
 BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 240))
+NO_CHANNEL = "规则里已没有这个渠道"
 _OURS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 """What trying again does not mend."""
 RECORD_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -146,7 +147,7 @@ class Deliverer:
         if key not in mine:
             factories = self.channels(rule_set)
             if name not in factories:
-                raise DeliveryError("规则里已没有这个渠道", permanent=True)
+                raise DeliveryError(NO_CHANNEL, permanent=True)
             mine[key] = factories[name]()
         return mine[key]
 
@@ -285,6 +286,16 @@ class Deliverer:
         with writing(self.engine) as connection:
             if deliveries.settle(connection, claimed, "failed"):
                 _Recorder(connection, rule_set, now).next_leg_if_failed(claimed, why)
+
+
+def pass_over(engine: Engine, rule_set: RuleSet, channel: str, ids: Sequence[int], now: datetime) -> None:
+    """Open the next leg of deliveries whose channel the rules no longer have."""
+    log.warning("channel has gone from the rules", extra={"channel": channel, "deliveries": len(ids)})
+    with writing(engine) as connection:
+        recorder = _Recorder(connection, rule_set, now)
+        for claimed in deliveries.claim(connection, channel, ids, now, clock.wall()):
+            if deliveries.settle(connection, claimed, "failed"):
+                recorder.next_leg_if_failed(claimed, NO_CHANNEL)
 
 
 def documents(engine: Engine, rule_set: RuleSet, notice: int, now: datetime) -> dict[int, Document]:
