@@ -39,6 +39,9 @@ CALL_SECONDS = 20.0
 CALLS_A_LEASE = 3
 """Every call has a total deadline of at most a third of the lease."""
 BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 240))
+MOST_GIVEN_BACK = 5
+"""A delivery that so many workers died with in a row is to blame: all but the first had it alone in hand."""
+KILLS = "处理时发送进程屡次中断"
 NO_CHANNEL = "规则里已没有这个渠道"
 _OURS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 """What trying again does not mend."""
@@ -100,9 +103,23 @@ class Deliverer:
     _renderers: dict[str, Renderer] = field(default_factory=dict)
 
     def deliver(self, channel: str, ids: Sequence[int], now: datetime) -> int:
-        """Send those of ``ids`` that are ready, one after the other; return how many were handed over."""
+        """Send those of ``ids`` that are ready, one after the other; return how many were handed over.
+
+        What a dead worker had in hand comes last, each by itself: it may kill this one too.
+        """
         rule_set = self.rules()
-        letters = self.letters(channel, ids, rule_set, now)
+        claimed = self._claim(channel, ids, rule_set, now)
+        handed_over = self._send_all(claimed, rule_set, now)
+        for number in self._suspects(ids, claimed):
+            alone = self._claim(channel, [number], rule_set, now, suspect=True)
+            handed_over += self._send_all(self._fit(alone, rule_set, now), rule_set, now)
+        return handed_over
+
+    def _send_all(self, claimed: Sequence[Claimed], rule_set: RuleSet, now: datetime) -> int:
+        if not claimed:
+            return 0
+        channel = claimed[0].channel
+        letters = self._prepare(claimed, rule_set, now)
         handed_over = 0
         outcome: Outcome | None = None
         with self.engine.connect() as connection:  # one for all: each send has a transaction of its own
@@ -117,12 +134,34 @@ class Deliverer:
 
     def letters(self, channel: str, ids: Sequence[int], rule_set: RuleSet, now: datetime) -> list[Letter]:
         """Claim those of ``ids`` that are ready, look once more, and render what is still to be said."""
+        claimed = self._claim(channel, ids, rule_set, now)
+        return self._prepare(claimed, rule_set, now) if claimed else []
+
+    def _claim(
+        self, channel: str, ids: Sequence[int], rule_set: RuleSet, now: datetime, *, suspect: bool = False
+    ) -> list[Claimed]:
+        """Claim those of ``ids`` that are ready and that no worker died with; or those suspected of it."""
         if self._closed(rule_set, channel, ids, now) or not self._can_open(channel, rule_set):
             return []
         lease = clock.wall() + lease_of(rule_set, channel)
         with writing(self.engine) as connection:
-            claimed = deliveries.claim(connection, channel, ids, now, lease)
-        return self._prepare(claimed, rule_set, now) if claimed else []
+            return deliveries.claim(connection, channel, ids, now, lease, suspect=suspect)
+
+    def _suspects(self, ids: Sequence[int], claimed: Sequence[Claimed]) -> list[int]:
+        left = list(set(ids) - {one.id for one in claimed})
+        if not left:
+            return []
+        with reading(self.engine) as connection:
+            return deliveries.suspects(connection, left)
+
+    def _fit(self, claimed: Sequence[Claimed], rule_set: RuleSet, now: datetime) -> list[Claimed]:
+        """Return what may be taken in hand; set aside, unread, what too many workers died of."""
+        for killer in (one for one in claimed if one.given_back >= MOST_GIVEN_BACK):
+            log.error("delivery set aside", extra={"delivery": killer.id, "given_back": killer.given_back})
+            with writing(self.engine) as connection:
+                if deliveries.set_aside(connection, killer, now):
+                    _Recorder(connection, rule_set, now).next_leg_if_failed(killer, KILLS)
+        return [one for one in claimed if one.given_back < MOST_GIVEN_BACK]
 
     def _closed(self, rule_set: RuleSet, channel: str, ids: Sequence[int], now: datetime) -> bool:
         """Whether the channel's window is closed; what was due meanwhile leaves in its next first minutes.

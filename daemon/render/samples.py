@@ -142,7 +142,7 @@ def contexts(template: str) -> Iterator[dict[str, Any]]:
     act, _, audience = template.partition(".")
     audience = audience.partition(".")[0]
     if act == "note":
-        kinds = ("unaddressed", "manual", "lapsed", "waiting", "failed")
+        kinds = ("unaddressed", "manual", "lapsed", "waiting", "failed", "set_aside")
         lines = [{"kind": kind, "text": "明城镇主要领导岗位无人" * 20, "count": 2} for kind in kinds]
         for some in ([], lines[:1], lines * 30):
             yield context(audience, lines=some)

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from daemon.domain.plan import Outcome, ReasonCode
 from daemon.store.mutes import NAMED, WITH_NAMES
-from daemon.store.tables import Instant, decisions, items, mutes, notices, persons, unaddressed
+from daemon.store.tables import Instant, decisions, deliveries, items, mutes, notices, persons, unaddressed
 
 EARLY = datetime(1970, 1, 1, tzinfo=UTC)
 EXAMPLES = 5
@@ -39,6 +39,7 @@ class LineKind(StrEnum):
     LAPSED = "lapsed"
     MUTED = "muted"
     MUTE = "mute"
+    SET_ASIDE = "set_aside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ def _line(kind: LineKind, seen: list[tuple[datetime, str]]) -> Line:
 
 
 _SINCE, _UNTIL = bindparam("since", type_=Instant()), bindparam("until", type_=Instant())
-_d, _i, _m, _n, _u = decisions.c, items.c, mutes.c, notices.c, unaddressed.c
+_d, _i, _l, _m, _n, _u = decisions.c, items.c, deliveries.c, mutes.c, notices.c, unaddressed.c
+_NOTICE = cast(_n.id, String) + "号" + persons.c.name
 
 
 def _gaps() -> Select[Any]:
@@ -114,7 +116,7 @@ def _gaps() -> Select[Any]:
 
 def _notices(kind: LineKind, at: Column[Any], since: ColumnElement[Any]) -> Select[Any]:
     return (
-        select(literal(kind.value), at.label("at"), cast(_n.id, String) + "号" + persons.c.name)
+        select(literal(kind.value), at.label("at"), _NOTICE)
         .join_from(notices, persons, _n.person_id == persons.c.id)
         .where(_n.state == kind.value, at >= since, at < _UNTIL)
     )
@@ -149,6 +151,15 @@ def _new_mutes() -> Select[Any]:
     )
 
 
+def _set_aside() -> Select[Any]:
+    return (
+        select(literal(LineKind.SET_ASIDE.value), _l.set_aside_at.label("at"), _NOTICE)
+        .join_from(deliveries, notices, _l.notice_id == _n.id)
+        .join(persons, _n.person_id == persons.c.id)
+        .where(_l.set_aside_at >= _SINCE, _l.set_aside_at < _UNTIL)
+    )
+
+
 _TROUBLE = union_all(
     _gaps(),
     _notices(LineKind.MANUAL, _n.sent_at, _SINCE),
@@ -159,4 +170,5 @@ _TROUBLE = union_all(
     _unsaid_decisions(LineKind.MUTED, Outcome.MUTED),
     _unsaid_items(LineKind.MUTED, (ReasonCode.MUTED,)),
     _new_mutes(),
+    _set_aside(),
 )
