@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli.commands import App
-from daemon.cli.context import Context, login
+from daemon.cli.context import Context
 from daemon.cli.options import By, Config, Json, Number
 from daemon.cli.output import answer, emit, local, say, table
 from daemon.cli.words import NOTICE_STATES, say_channels
@@ -141,7 +141,7 @@ def approve(
     from daemon.deliver import documents
 
     with Context.open(config) as context:
-        who = login(by)
+        who = context.who(by)
         _check_state(context, number, "waiting", "审签")
         rules = context.rules_in_force(who)
         drafts = documents(context.engine, rules, number, context.now)
@@ -164,7 +164,7 @@ def done(number: Number, by: By = None, config: Config = None, as_json: Json = F
     from daemon import acts
 
     with Context.open(config) as context:
-        who = login(by)
+        who = context.who(by)
         _check_state(context, number, "manual", "登记办结")
         acts.done(context.engine, number, who, context.now)
     if as_json:
