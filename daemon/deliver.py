@@ -27,7 +27,7 @@ from daemon.domain.windows import departure
 from daemon.domain.workdays import local_day, midnight
 from daemon.errors import DeliveryError, DubanError, FaultyInputError, UnknownOutcomeError
 from daemon.render import Renderer
-from daemon.store import burden, contexts, decisions, deliveries, facts, mutes, notices, people
+from daemon.store import burden, contexts, decisions, deliveries, events, facts, mutes, notices, people
 from daemon.store.burden import Burden
 from daemon.store.contexts import Line, Reference
 from daemon.store.deliveries import Claimed
@@ -481,6 +481,7 @@ class _Look:
         self.titles = people.titles(connection, {n.person for n in self.notices.values()})
         told_group = any(notice.audience is Audience.GROUP for notice in self.notices.values())
         self.unreached = self._unreached(connection) if told_group else ()
+        self.reasons = self._reasons(connection)
         self.contexts: dict[int, dict[str, Any]] = {}
 
     def _concerned(self, subjects: Iterable[Subject]) -> set[int] | None:
@@ -522,6 +523,11 @@ class _Look:
             speaks_of = (rival.subject, rival.ladder, rival.anchor_version, rival.person)
             found.setdefault(speaks_of, []).append(rival)
         return found
+
+    def _reasons(self, connection: Connection) -> Mapping[tuple[Subject, str], events.Reason]:
+        asked = contexts.with_reasons(self.known)
+        kinds = (*contexts.REASONED, contexts.EXTENDED)
+        return events.reasons(connection, asked, kinds) if asked else {}
 
     def _unreached(self, connection: Connection) -> tuple[str, ...]:
         """Say which rungs reached nobody; a brief tells the group of them."""
@@ -576,6 +582,7 @@ class _Look:
             (self.rule_set.office.name, self.rule_set.office.phone),
             self.now,
             self.unreached,
+            self.reasons,
         )
 
     def _judge_item(self, item: StoredItem) -> Reason | None:

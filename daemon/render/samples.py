@@ -113,6 +113,7 @@ def _item(kind: str, title: str, *, due_on: date | None = None, anchor: str = "d
         "anchor_on": due_on or date(2018, 8, 16),
         "due_on": due_on,
         "days_left": (due_on - TODAY).days if due_on else None,
+        "reason": "",
         "workdays_overdue": max(0, (TODAY - due_on).days) if due_on else 0,
     }
     return nothing | about | more
@@ -128,6 +129,8 @@ def _bundles(act: str) -> Iterator[list[Item]]:
     yield [case(due_on=TODAY, unit=None, **bare, **said)]
     yield [case(due_on=None, anchor="assigned", case_state="assigned", **bare, **said)]
     for anchor in ("submitted", "returned", "reopened", "registered"):
+        why = "与企业核对的兑付凭证不全，\n请补齐后再报" * 9
+        yield [case(n, anchor=anchor, reason=why, **said) for n in range(1, 9)]
         yield [case(anchor=anchor, **said), case(2, anchor=anchor, due_on=None, **said)]
     yield [phase(**said), phase(phase=dict(phase()["phase"], next=[]), anchor="start", **said)]
     yield [target(**said), pace(**said), filing(**said)]
