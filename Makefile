@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check chaos bench lock fmt clean
+.PHONY: demo test check chaos bench fuzz lock fmt clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -16,6 +16,7 @@ test: $(READY)
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/bandit -q -c pyproject.toml -r daemon jobs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m daemon.config.schema --check
@@ -30,6 +31,9 @@ chaos: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench
+
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
 
 fmt: $(READY)
 	$(BIN)/ruff format .

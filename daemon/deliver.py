@@ -28,7 +28,7 @@ from daemon.domain.windows import departure
 from daemon.domain.workdays import local_day, midnight
 from daemon.errors import DeliveryError, DubanError, FaultyInputError, RefusedError, UnknownOutcomeError
 from daemon.render import Renderer
-from daemon.store import burden, contexts, decisions, deliveries, facts, mode, mutes, notices, people
+from daemon.store import burden, contexts, decisions, deliveries, events, facts, mode, mutes, notices, people
 from daemon.store.burden import Burden
 from daemon.store.contexts import Line, Reference
 from daemon.store.deliveries import Claimed
@@ -40,6 +40,10 @@ CALL_SECONDS = 20.0
 CALLS_A_LEASE = 3
 """Every call has a total deadline of at most a third of the lease."""
 BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 240))
+MOST_GIVEN_BACK = 5
+"""A delivery that so many workers died with in a row is to blame: all but the first had it alone in hand."""
+KILLS = "处理时发送进程屡次中断"
+NO_CHANNEL = "规则里已没有这个渠道"
 _OURS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 """What trying again does not mend."""
 RECORD_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -113,9 +117,25 @@ class Deliverer:
     _renderers: dict[str, Renderer] = field(default_factory=dict)
 
     def deliver(self, channel: str, ids: Sequence[int], now: datetime) -> int:
-        """Send those of ``ids`` that are ready, one after the other; return how many were handed over."""
-        rule_set = self.rules()
-        letters = self.letters(channel, ids, rule_set, now)
+        """Send those of ``ids`` that are ready, one after the other; return how many were handed over.
+
+        What a dead worker had in hand comes last, each by itself: it may kill this one too.
+        """
+        rule_set, state = self.rules(), self._state()
+        claimed = self._claim(channel, ids, rule_set, state, now)
+        handed_over = self._send_all(claimed, rule_set, state, now)
+        for number in self._suspects(ids, claimed):
+            alone = self._claim(channel, [number], rule_set, state, now, suspect=True)
+            handed_over += self._send_all(self._fit(alone, rule_set, now), rule_set, state, now)
+        return handed_over
+
+    def _send_all(
+        self, claimed: Sequence[Claimed], rule_set: RuleSet, state: mode.State, now: datetime
+    ) -> int:
+        if not claimed:
+            return 0
+        channel = claimed[0].channel
+        letters = self._prepare(claimed, rule_set, state, now)
         handed_over = 0
         outcome: Outcome | None = None
         with self.engine.connect() as connection:  # one for all: each send has a transaction of its own
@@ -124,33 +144,43 @@ class Deliverer:
                 outcome = self._send(letter, opened, rule_set) if opened else None
                 handed_over += bool(outcome and outcome.kind == "sent")
             self._record_and_open(connection, outcome, None, rule_set, now)
-        if letters and (mine := self._made().get((rule_set.hash, channel, letters[0].rehearsal))):
+        if letters and (mine := self._made().get((rule_set.hash, channel, state.rehearsal))):
             mine.close()
         return handed_over
 
     def letters(self, channel: str, ids: Sequence[int], rule_set: RuleSet, now: datetime) -> list[Letter]:
         """Claim those of ``ids`` that are ready, look once more, and render what is still to be said."""
+        state = self._state()
+        claimed = self._claim(channel, ids, rule_set, state, now)
+        return self._prepare(claimed, rule_set, state, now) if claimed else []
+
+    def _state(self) -> mode.State:
         with reading(self.engine) as connection:
-            state = mode.read(connection)
+            return mode.read(connection)
+
+    def _claim(
+        self,
+        channel: str,
+        ids: Sequence[int],
+        rule_set: RuleSet,
+        state: mode.State,
+        now: datetime,
+        *,
+        suspect: bool = False,
+    ) -> list[Claimed]:
+        """Claim those of ``ids`` that are ready and that no worker died with; or those suspected of it.
+
+        Whether we are live is looked at again after the claim, so that ``go-live`` sees it. What is taken
+        up in rehearsal is marked as such: it will not count as said.
+        """
         if state.paused or self._closed(rule_set, channel, ids, now):
             return []
         if not self._can_open(channel, rule_set, state.rehearsal):
             return []
-        claimed = self._claim(channel, ids, rule_set, state, now)
-        letters = self._prepare(claimed, rule_set, now) if claimed else []
-        return [letter.rehearsed() for letter in letters] if state.rehearsal else letters
-
-    def _claim(
-        self, channel: str, ids: Sequence[int], rule_set: RuleSet, state: mode.State, now: datetime
-    ) -> list[Claimed]:
-        """Claim, and look once more whether we are live: after the claim, so that ``go-live`` sees it.
-
-        What is taken up in rehearsal is marked as such: it will not count as said.
-        """
         lease = clock.wall() + lease_of(rule_set, channel)
         try:
             with writing(self.engine) as connection:
-                claimed = deliveries.claim(connection, channel, ids, now, lease)
+                claimed = deliveries.claim(connection, channel, ids, now, lease, suspect=suspect)
                 if claimed and mode.read(connection) != state:
                     raise _OtherModeError
                 if claimed and state.rehearsal:
@@ -158,6 +188,22 @@ class Deliverer:
         except _OtherModeError:
             return []
         return claimed
+
+    def _suspects(self, ids: Sequence[int], claimed: Sequence[Claimed]) -> list[int]:
+        left = list(set(ids) - {one.id for one in claimed})
+        if not left:
+            return []
+        with reading(self.engine) as connection:
+            return deliveries.suspects(connection, left)
+
+    def _fit(self, claimed: Sequence[Claimed], rule_set: RuleSet, now: datetime) -> list[Claimed]:
+        """Return what may be taken in hand; set aside, unread, what too many workers died of."""
+        for killer in (one for one in claimed if one.given_back >= MOST_GIVEN_BACK):
+            log.error("delivery set aside", extra={"delivery": killer.id, "given_back": killer.given_back})
+            with writing(self.engine) as connection:
+                if deliveries.set_aside(connection, killer, now):
+                    _Recorder(connection, rule_set, now).next_leg_if_failed(killer, KILLS)
+        return [one for one in claimed if one.given_back < MOST_GIVEN_BACK]
 
     def _closed(self, rule_set: RuleSet, channel: str, ids: Sequence[int], now: datetime) -> bool:
         """Whether the channel's window is closed; what was due meanwhile leaves in its next first minutes.
@@ -182,7 +228,7 @@ class Deliverer:
         if key not in mine:
             factories = (self.rehearsing if rehearsal and self.rehearsing else self.channels)(rule_set)
             if name not in factories:
-                raise DeliveryError("规则里已没有这个渠道", permanent=True)
+                raise DeliveryError(NO_CHANNEL, permanent=True)
             mine[key] = factories[name]()
         return mine[key]
 
@@ -249,7 +295,9 @@ class Deliverer:
                 tries += 1
         return None
 
-    def _prepare(self, claimed: Sequence[Claimed], rule_set: RuleSet, now: datetime) -> list[Letter]:
+    def _prepare(
+        self, claimed: Sequence[Claimed], rule_set: RuleSet, state: mode.State, now: datetime
+    ) -> list[Letter]:
         """Look once more at what is claimed, store what fell out, and render the rest."""
         verdicts: list[Verdict] = []
         broken: list[tuple[Claimed, str]] = []
@@ -278,7 +326,7 @@ class Deliverer:
         letters: list[Letter] = []
         for verdict in verdicts:
             if letter := self._letter(verdict, look, renderer, rule_set, now):
-                letters.append(letter)
+                letters.append(letter.rehearsed() if state.rehearsal else letter)
         return letters
 
     def _renderer(self, rule_set: RuleSet) -> Renderer:
@@ -322,6 +370,16 @@ class Deliverer:
         with writing(self.engine) as connection:
             if deliveries.settle(connection, claimed, "failed"):
                 _Recorder(connection, rule_set, now).next_leg_if_failed(claimed, why)
+
+
+def pass_over(engine: Engine, rule_set: RuleSet, channel: str, ids: Sequence[int], now: datetime) -> None:
+    """Open the next leg of deliveries whose channel the rules no longer have."""
+    log.warning("channel has gone from the rules", extra={"channel": channel, "deliveries": len(ids)})
+    with writing(engine) as connection:
+        recorder = _Recorder(connection, rule_set, now)
+        for claimed in deliveries.claim(connection, channel, ids, now, clock.wall()):
+            if deliveries.settle(connection, claimed, "failed"):
+                recorder.next_leg_if_failed(claimed, NO_CHANNEL)
 
 
 def documents(engine: Engine, rule_set: RuleSet, notice: int, now: datetime) -> dict[int, Document]:
@@ -473,6 +531,7 @@ class _Look:
         self.titles = people.titles(connection, {n.person for n in self.notices.values()})
         told_group = any(notice.audience is Audience.GROUP for notice in self.notices.values())
         self.unreached = self._unreached(connection) if told_group else ()
+        self.reasons = self._reasons(connection)
         self.contexts: dict[int, dict[str, Any]] = {}
 
     def _concerned(self, subjects: Iterable[Subject]) -> set[int] | None:
@@ -514,6 +573,11 @@ class _Look:
             speaks_of = (rival.subject, rival.ladder, rival.anchor_version, rival.person)
             found.setdefault(speaks_of, []).append(rival)
         return found
+
+    def _reasons(self, connection: Connection) -> Mapping[tuple[Subject, str], events.Reason]:
+        asked = contexts.with_reasons(self.known)
+        kinds = (*contexts.REASONED, contexts.EXTENDED)
+        return events.reasons(connection, asked, kinds) if asked else {}
 
     def _unreached(self, connection: Connection) -> tuple[str, ...]:
         """Say which rungs reached nobody; a brief tells the group of them."""
@@ -568,6 +632,7 @@ class _Look:
             (self.rule_set.office.name, self.rule_set.office.phone),
             self.now,
             self.unreached,
+            self.reasons,
         )
 
     def _judge_item(self, item: StoredItem) -> Reason | None:

@@ -6,12 +6,14 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection, Engine
 
 from daemon import clock
 from daemon.activate import touch_on
 from daemon.config.compiled import RuleSet
+from daemon.deliver import pass_over
 from daemon.errors import NotFoundError, RefusedError, StaleRulesError
 from daemon.release import release, upcoming_note
 from daemon.scan import scan
@@ -66,7 +68,24 @@ def tick(
         made += fresh
         if not fresh:
             break
-    return Ticked(looked, made, sweep(engine, now), _hint(engine, hint, now, term))
+    hint_known = partial(_hint_known, engine, rules, hint, now)
+    return Ticked(looked, made, sweep(engine, now), _hint(engine, hint_known, now, term))
+
+
+def _hint_known(
+    engine: Engine,
+    rules: Callable[[], RuleSet],
+    hint: Hint,
+    now: datetime,
+    channel: str,
+    ids: Sequence[int],
+) -> None:
+    """Hint at deliveries whose channel the rules still have; no worker listens for the others."""
+    rule_set = rules()
+    if channel in rule_set.channels:
+        hint(channel, ids)
+    else:
+        pass_over(engine, rule_set, channel, ids, now)
 
 
 def _hint(engine: Engine, hint: Hint, now: datetime, term: timedelta) -> int:

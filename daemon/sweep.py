@@ -18,8 +18,9 @@ UNKNOWN_PAUSE = timedelta(minutes=1)
 def sweep(engine: Engine, now: datetime) -> int:
     """Give back every delivery whose lease has run out; return how many.
 
-    Without a try under way nothing has left, and the text is looked at afresh. With one, nobody knows: the
-    try is closed as unknown and its bytes stay frozen (design.md §2.6).
+    Without a try under way nothing has left, and the text is looked at afresh; how often that happens is
+    counted, for it may be what kills its workers. With one, nobody knows: the try is closed as unknown and
+    its bytes stay frozen (design.md §2.6).
     """
     with reading(engine) as connection:
         if not deliveries.expired(connection, clock.wall()):

@@ -101,7 +101,7 @@ class WeComChannel:
             raise DeliveryError("企业微信没有给出令牌", code="token")
         return token, seconds
 
-    def _refuse(self, answer: Mapping[str, object], token: str = "") -> None:
+    def _refuse(self, answer: Mapping[str, object], token: str = "") -> None:  # nosec B107 # no token was used
         code = answer["errcode"]
         if code == _OK:
             return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.context import Context, login
+from daemon.cli.context import Context
 from daemon.cli.options import By, Config, Json, Yes
 from daemon.cli.output import answer, confirm, counted, emit, fault_json, say, working
 from daemon.errors import FaultyInputError
@@ -60,7 +60,7 @@ def bring(
     """导入名录、问题清单、台账；有一处错误就全都不写入，逐条列出位置和改法。"""
     try:
         with Context.open(config) as context:
-            imported = _import(context, files, kind, catch_up, dry_run, login(by), yes)
+            imported = _import(context, files, kind, catch_up, dry_run, context.who(by), yes)
     except FaultyInputError as error:
         if not as_json:
             raise

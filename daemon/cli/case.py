@@ -151,7 +151,7 @@ def add(
     from daemon.store.engine import reading
 
     with Context.open(config) as context:
-        who = login(by)
+        who = context.who(by)
         rules = context.rules_in_force(who)
         day = context.happened(on)
         with reading(context.engine) as connection:
@@ -262,7 +262,8 @@ def _happen(asked: Asked) -> None:
     from daemon.store.engine import reading
 
     with Context.open(asked.config) as context:
-        by = login(asked.by)
+        signs = asked.kind is EventKind.SIGNED  # says itself that nobody is named
+        by = login(asked.by) if signs else context.who(asked.by)
         on = context.happened(asked.on)
         if asked.due and asked.due < on:
             raise RefusedError(f"整改时限 {asked.due} 早于 {on}，请核对 --due")
@@ -342,7 +343,7 @@ def correct(
         with reading(context.engine) as connection:
             known = names.case_named(connection, no)
             fields.check_correction(connection, known, changes)
-        event = Event(EventKind.CORRECTED, context.today, by=login(by), note=note, changes=changes)
+        event = Event(EventKind.CORRECTED, context.today, by=context.who(by), note=note, changes=changes)
         _pass(context, known, event, as_json)
 
 
@@ -354,7 +355,7 @@ def undo(no: No, note: Note = "", by: By = None, config: Config = None, as_json:
     from daemon.store.engine import reading
 
     with Context.open(config) as context:
-        who = login(by)
+        who = context.who(by)
         with reading(context.engine) as connection:
             known = names.case_named(connection, no)
             units = case_views.unit_names(connection)

@@ -207,6 +207,22 @@ class Context:
             raise RefusedError(f"--on {on} 晚于今天（{self.today}）；只能登记已经发生的事")
         return on or self.today
 
+    def who(self, by: str | None) -> str:
+        """Return who acts, and say so where ``--by`` names nobody; it is recorded all the same."""
+        name = login(by)
+        if by and by.strip() and not self._is_known(name):
+            say(f"名录里找不到唯一的“{name}”，也不是运维人员或当前登录的用户；按所写记录，请核对 --by")
+        return name
+
+    def _is_known(self, name: str) -> bool:
+        from daemon.store import people
+        from daemon.store.engine import reading
+
+        if name == login(None) or name in (operator.name for operator in self.deployment.operators):
+            return True
+        with reading(self.engine) as connection:
+            return people.person_named(connection, name) is not None
+
 
 def login(by: str | None) -> str:
     """Return who acts: ``--by``, or who is logged in."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli.commands import App
-from daemon.cli.context import Context, login
+from daemon.cli.context import Context
 from daemon.cli.options import By, Config, Json, Note, On, OneUnit, Unit
 from daemon.cli.output import answer, emit, table
 from daemon.cli.words import FILING_STATES
@@ -178,7 +178,7 @@ def _happen(asked: Asked) -> None:
     from daemon.store.engine import reading
 
     with Context.open(asked.config) as context:
-        by = login(asked.by)
+        by = context.who(asked.by)
         rules = context.rules_in_force(by)
         on = context.happened(asked.on)
         campaign, key = names.filing_named(rules.campaigns, asked.kind)

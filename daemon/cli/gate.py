@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from daemon.cli.context import Context, login
+from daemon.cli.context import Context
 from daemon.cli.output import agreed, answer, confirm, emit, say, working
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def put_in_force(
         confirm(_question(expected), yes=yes)
     with working("正在启用"):
         plan_due(context.engine, ActiveRules(context.engine), context.now)
-        done = activate(context.engine, source, context.now, by=login(by), note=note, renamed=renamed)
+        done = activate(context.engine, source, context.now, by=context.who(by), note=note, renamed=renamed)
     if as_json:
         emit(_json(done, expected))
     else:

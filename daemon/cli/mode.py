@@ -44,7 +44,7 @@ def go_live(
             state = mode.read(connection)
         if state.live:
             raise RefusedError(f"已经是正式状态（{local(state.live.at, context.zone)} 起，{state.live.by}）")
-        who = login(by)
+        who = context.who(by)
         rules = context.rules_in_force(who)
         _refuse_unready(context, rules)
         expected = _foreseen(context, rules, catch_up)
@@ -137,7 +137,7 @@ def pause(config: Config = None, by: By = None, note: Note = "", as_json: Json =
     from daemon.store.engine import reading, writing
 
     with Context.open(config) as context:
-        who = login(by)
+        who = context.who(by)
         with reading(context.engine) as connection:
             already = mode.read(connection).paused
         if already:
@@ -164,7 +164,7 @@ def resume(
     from daemon.store.engine import reading, writing
 
     with Context.open(config) as context:
-        who = login(by)
+        who = context.who(by)
         today = midnight(context.today, context.zone)
         with reading(context.engine) as connection:
             if not mode.read(connection).paused:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli.commands import App
-from daemon.cli.context import Context, login
+from daemon.cli.context import Context
 from daemon.cli.options import By, Config, Json, Note, parse_day
 from daemon.cli.output import answer, emit, table
 from daemon.errors import NotFoundError
@@ -55,7 +55,7 @@ def add(
             target = _target(connection, context, ladder, unit, case, person)
         begins = midnight(since or context.today, context.zone)
         ends = midnight(until + timedelta(days=1), context.zone)
-        new = NewMute(target, begins, ends, reason, login(by))
+        new = NewMute(target, begins, ends, reason, context.who(by))
         number, touched = acts.mute(context.engine, new, context.now)
         with reading(context.engine) as connection:
             line = next(each for each in mutes.listed(connection) if each.id == number)
@@ -187,7 +187,7 @@ def end(
     from daemon import acts
 
     with Context.open(config) as context:
-        who = login(by)
+        who = context.who(by)
         touched = acts.end_mute(context.engine, number, who, note, context.now)
     if as_json:
         emit({"ended": number, "by": who, "concerned": touched})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli.commands import App
-from daemon.cli.context import Context, login
+from daemon.cli.context import Context
 from daemon.cli.options import By, Config, Json, Number, Yes
 from daemon.cli.output import answer, confirm, emit, local, say, table
 from daemon.cli.words import NOTICE_STATES, say_channels
@@ -144,7 +144,7 @@ def approve(
     from daemon.deliver import documents
 
     with Context.open(config) as context:
-        who = login(by)
+        who = context.who(by)
         _check_state(context, number, "waiting", "审签")
         rules = context.rules_in_force(who)
         drafts = documents(context.engine, rules, number, context.now)
@@ -167,7 +167,7 @@ def done(number: Number, by: By = None, config: Config = None, as_json: Json = F
     from daemon import acts
 
     with Context.open(config) as context:
-        who = login(by)
+        who = context.who(by)
         _check_state(context, number, "manual", "登记办结")
         acts.done(context.engine, number, who, context.now)
     if as_json:
@@ -191,7 +191,7 @@ def release_held(
     from daemon import acts
 
     with Context.open(config) as context:
-        who = login(by)
+        who = context.who(by)
         held = _held(context, numbers or [])
         if held:
             confirm(f"将{'作废' if drop else '放行'}扣下的 {len(held)} 条通知", yes=yes)

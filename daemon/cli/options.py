@@ -31,7 +31,9 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="输出 JSON，供脚本读取")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="不再询问，直接执行（脚本用）")]
 By = Annotated[str | None, typer.Option("--by", metavar="人", help="经办人；不写为当前登录的用户")]
-Note = Annotated[str, typer.Option("--note", metavar="文字", help="说明")]
+Note = Annotated[
+    str, typer.Option("--note", "--reason", metavar="文字", help="说明；退回、延期的理由写进通知")
+]
 On = Annotated[
     date | None,
     typer.Option("--on", metavar="日期", parser=parse_day, help="发生在哪一天；不写为今天"),

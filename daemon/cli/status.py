@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from daemon import clock
 from daemon.cli.context import Context, shipped
 from daemon.cli.mute import mute_json, print_mutes
 from daemon.cli.options import Config, Json, parse_day
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from daemon.store.mutes import MuteLine
     from daemon.store.tally import Rates
 
+SILENCE = timedelta(minutes=5)
+"""The loop ticks every second or so, and longer where much is due: after so long it has stopped."""
 WAITS = {
     "agenda_due": "到点未查看",
     "unreleased": "已判定未编发",
@@ -66,6 +69,7 @@ def status(
             "last_tick": _last_tick(context, connection),
             "mode": mode.told(context, connection),
         }
+        told["running"] = _is_running(told["last_tick"], context.now)
     if as_json:
         emit(told)
     else:
@@ -179,6 +183,13 @@ def _last_tick(context: Context, connection: Connection) -> datetime | None:
     return datetime.fromisoformat(found).astimezone(context.zone) if found else None
 
 
+def _is_running(last: datetime | None, now: datetime) -> bool | None:
+    """Whether the service has ticked lately; ``None`` in virtual time, which only its driver moves."""
+    if clock.is_virtual():
+        return None
+    return last is not None and now - last <= SILENCE
+
+
 def _print(told: dict[str, Any], silent: Sequence[MuteLine], context: Context) -> None:
     for campaign in told["campaigns"]:
         _print_campaign(campaign, told["on"])
@@ -193,7 +204,7 @@ def _print(told: dict[str, Any], silent: Sequence[MuteLine], context: Context) -
         [
             ("方式", _say_mode(told["mode"], context)),
             ("规则", _say_rules(told["rules"], context)),
-            ("运行", _say_tick(told["last_tick"], context)),
+            ("运行", _say_tick(told, context)),
         ]
     )
 
@@ -251,5 +262,12 @@ def _say_rules(rules: dict[str, Any], context: Context) -> str:
     return f"{words}；配置文件夹里的已经改过，用 duban reload 启用" if rules["differs"] else words
 
 
-def _say_tick(last: datetime | None, context: Context) -> str:
-    return f"最近一次扫描 {local(last, context.zone)}" if last else "还没有扫描过；服务用 duban run 启动"
+def _say_tick(told: dict[str, Any], context: Context) -> str:
+    last = told["last_tick"]
+    if last is None:
+        return "服务没有运行：还没有扫描过，请用 duban run 启动"
+    words = f"最近一次扫描 {local(last, context.zone)}"
+    if told["running"] is False:
+        silent = (context.now - last) // timedelta(minutes=1)
+        return f"服务没有运行，或已停住：{words}，已过{silent}分钟；到点的通知不会发出，请检查 duban run"
+    return words

@@ -63,6 +63,7 @@ NOTE_LINES = {
     "same_person": "一人兼上下两个岗位",
     "muted": "在静默期内没有发送的通知",
     "mute": "新设的静默",
+    "set_aside": "处理时程序屡次中断而搁置的通知",
 }
 VERDICTS = {"reached": "达标", "missed": "未达标", "no_cases": "没有问题", "pending": "未到期"}
 IMPORTED = {

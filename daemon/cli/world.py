@@ -113,7 +113,7 @@ def filing_scripts(engine: Engine, rule_set: RuleSet, start: datetime) -> list[S
         filings = subjects.all_of(connection, SubjectKind.FILING)
         names = load_units(connection)
         campaigns = load_campaigns(connection, rule_set.campaigns)
-    chance = random.Random(SEED)  # noqa: S311 - a seeded play, not a secret
+    chance = random.Random(SEED)  # noqa: S311  # nosec B311 # a seeded play, not a secret
     late = (
         set(chance.sample(range(len(filings)), max(2, int(len(filings) * LATE_SHARE)))) if filings else set()
     )

@@ -29,6 +29,8 @@ _ALLOWED = (
     nodes.And, nodes.Or, nodes.Not, nodes.Compare, nodes.Operand, nodes.Name, nodes.Getattr, nodes.Const,
     nodes.List, nodes.Tuple, nodes.Test, nodes.Filter, nodes.Add, nodes.Sub, nodes.Neg, nodes.Pos,
 )  # fmt: skip
+_UNREADABLE = (TypeError, ValueError, ArithmeticError, NameError)
+"""What a sound expression never raises; Jinja2 writes an infinite constant as a name."""
 _PLAIN = frozenset(name for names in PUBLISHED.values() for name in names if "." not in name)
 _SANDBOX = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
 
@@ -77,6 +79,7 @@ def check_condition(text: str, kind: SubjectKind, words: Mapping[str, Collection
     for comparison in _compares(tree):
         _check_words(comparison, {**STATES, **(words or {})})
         _check_types(comparison, text)
+    _check_whole(text)
 
 
 def names_in(text: str) -> frozenset[str]:
@@ -115,7 +118,7 @@ def _parse(text: str) -> nodes.Expr:
     try:
         parser = Parser(_SANDBOX, text, state="variable")
         tree = parser.parse_expression()
-    except TemplateSyntaxError:
+    except (TemplateSyntaxError, RecursionError):
         parser, tree = None, None
     if _SINGLE_EQUALS.search(text):
         raise WordError(f"条件{shown(text)}里只有一个等号", "相等要写两个等号 ==")
@@ -180,6 +183,14 @@ def _check_types(comparison: nodes.Compare, text: str) -> None:
     template = _SANDBOX.from_string(nodes.Template([result], lineno=1))
     try:
         TemplateExpression(template, undefined_to_none=False)(SAMPLE)
-    except (TypeError, ValueError):
+    except _UNREADABLE:
         hint = "日期不能和文字、数字比较，数字不加引号"
         raise WordError(f"条件{shown(text)}两边不能相比", hint) from None
+
+
+def _check_whole(text: str) -> None:
+    """Refuse what cannot be worked out where nothing is compared: unlike things added, numbers past all."""
+    try:
+        _expression(text)(SAMPLE)
+    except _UNREADABLE:
+        raise WordError(f"条件{shown(text)}算不出来", "只有数字能加减，数字不要太大") from None

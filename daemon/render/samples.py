@@ -114,6 +114,7 @@ def _item(kind: str, title: str, *, due_on: date | None = None, anchor: str = "d
         "anchor_on": due_on or date(2018, 8, 16),
         "due_on": due_on,
         "days_left": (due_on - TODAY).days if due_on else None,
+        "reason": "",
         "workdays_overdue": max(0, (TODAY - due_on).days) if due_on else 0,
     }
     return nothing | about | more
@@ -129,6 +130,8 @@ def _bundles(act: str) -> Iterator[list[Item]]:
     yield [case(due_on=TODAY, unit=None, **bare, **said)]
     yield [case(due_on=None, anchor="assigned", case_state="assigned", **bare, **said)]
     for anchor in ("submitted", "returned", "reopened", "registered"):
+        why = "与企业核对的兑付凭证不全，\n请补齐后再报" * 9
+        yield [case(n, anchor=anchor, reason=why, **said) for n in range(1, 9)]
         yield [case(anchor=anchor, **said), case(2, anchor=anchor, due_on=None, **said)]
     yield [phase(**said), phase(phase=dict(phase()["phase"], next=[]), anchor="start", **said)]
     yield [target(**said), pace(**said), filing(**said)]
@@ -156,6 +159,7 @@ def contexts(template: str) -> Iterator[dict[str, Any]]:
             "ending",
             "same_person",
             "held",
+            "set_aside",
         )
         lines = [{"kind": kind, "text": "明城镇主要领导岗位无人" * 20, "count": 2} for kind in kinds]
         for some in ([], lines[:1], lines * 30):

@@ -41,7 +41,7 @@ _FORBIDDEN = (
     "招商 违约 失信 党政 催款 征信 法律 维权 贷款 调解 诉讼 法院 黑名单 追讨 加盟 招标"
     " 【 】 http www. .com .cn ://"
 )
-_PARSER = Environment(autoescape=False)  # noqa: S701 - texts of SMS are parsed, never run
+_PARSER = Environment(autoescape=False)  # noqa: S701  # nosec B701 # texts of SMS are parsed, never run
 
 
 @dataclass(frozen=True, slots=True)

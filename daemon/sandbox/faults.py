@@ -19,7 +19,7 @@ class FaultKind(StrEnum):
     REFUSE = "refuse"  # the connection breaks, and nothing was taken
     BROKEN = "5xx"  # the gateway is ill: HTTP 502, SMTP 451
     THROTTLE = "throttle"  # too many calls, says the provider
-    TOKEN = "expired_token"  # noqa: S105 — every WeCom token dies before its time
+    TOKEN = "expired_token"  # noqa: S105  # nosec B105 # every WeCom token dies before its time
 
 
 TAKEN = frozenset({FaultKind.TIMEOUT, FaultKind.DRIP, FaultKind.RESET})

@@ -53,7 +53,7 @@ class WeCom:
     def __init__(self, options: Options, contacts: Contacts, inbox: Inbox) -> None:
         self._options, self._contacts, self._inbox = options, contacts, inbox
         self._lock = Lock()
-        self._token = ""
+        self._token = ""  # nosec B105 # none given out yet
         self._tokens: dict[str, datetime] = {}
         self._seen: dict[str, datetime] = {}
         self._had: dict[str, deque[datetime]] = {}

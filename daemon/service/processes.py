@@ -38,7 +38,7 @@ def spawn(
     given = os.environ if env is None else env
     sink = output.open("ab") if output else None
     try:
-        return subprocess.Popen(  # noqa: S603 - the arguments are our own
+        return subprocess.Popen(  # noqa: S603  # nosec B603 # the arguments are our own
             list(argv),
             env={name: value for name, value in given.items() if name not in _OF_THE_PARENT},
             cwd=cwd,

@@ -34,17 +34,21 @@ MOST_CELLS: Final = 6_000_000
 MOST_COLUMNS: Final = 16_384
 
 _ZIP, _OLD_EXCEL = b"PK", b"\xd0\xcf\x11\xe0"
+_RESAVE: Final = "请用 Excel 或 WPS 打开后另存为 .xlsx"
+_OTHER_BOOKS: Final = frozenset({"content.xml", "xl/workbook.bin"})
+"""What makes a zip a workbook of another kind, which the reader would take as well."""
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
-_INSIDE = rb"""(?=[\s/>])((?:[^>"']|"[^"]*"|'[^']*')*?)(/?)>"""
+# No pattern may run on over a "<": a file of unclosed tags would be walked through once for each of them.
+_INSIDE = rb"""(?=[\s/>])((?:[^<>"']|"[^<"]*"|'[^<']*')*?)(/?)>"""
 _PREFIX = rb"<(?:[^\s<>:/]+:)?"
-_TAG = re.compile(_PREFIX + rb"(row|c)" + _INSIDE)
+_TAG = re.compile(_PREFIX + rb"(row|c)(?=[\s/>])(?:" + _INSIDE + rb")?")
 _REF = re.compile(rb"""(?:^|[\s"'])r\s*=\s*["']([A-Za-z]{0,3})(\d{1,9})["']""")
 _IS_ERROR = re.compile(rb"""\st\s*=\s*["']e["']""")
 _IS_TEXT = re.compile(rb"""\st\s*=\s*["'](?:str|inlineStr|s)["']""")
-_VALUE = re.compile(_PREFIX + rb"v\b[^>]*>([^<]{1,40})<")
-_FORMULA = re.compile(rb"\s*" + _PREFIX + rb"f\b[^>]*(?:/>|>[^<]*</[^>]*>)\s*")
-_NO_VALUE = re.compile(rb"(?:" + _PREFIX + rb"v\s*(?:/>|>\s*</[^>]*>))?\s*</[^>]*>")
+_FORMULA = re.compile(rb"\s*" + _PREFIX + rb"f\b[^<>]*(?:/>|>[^<]*</[^<>]*>)\s*")
+_VALUE = re.compile(rb"\s*" + _PREFIX + rb"v\b[^<>]*>([^<]{1,40})<")
+_NO_VALUE = re.compile(rb"(?:" + _PREFIX + rb"v\s*(?:/>|>\s*</[^<>]*>))?\s*</[^<>]*>")
 _SHEET = re.compile(_PREFIX + rb"sheet" + _INSIDE)
 _SHEET_REL = re.compile(rb"""\s\w+:id\s*=\s*["']([^"']+)["']""")
 _REL = re.compile(_PREFIX + rb"Relationship" + _INSIDE)
@@ -105,7 +109,6 @@ def _read(path: Path) -> bytes:
 
 
 def _open_workbook(content: bytes) -> Opened:
-    resave = "请用 Excel 或 WPS 打开后另存为 .xlsx"
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_sizes(archive, len(content))
@@ -115,13 +118,13 @@ def _open_workbook(content: bytes) -> Opened:
                 grids = tuple(_grid(workbook, meta.name, parts) for meta in shown)
                 hidden = [m.name for m in workbook.sheets_metadata if _is_hidden(m)]
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise _unreadable("文件已损坏，或者不是 .xlsx 工作簿", resave) from error
+        raise _unreadable("文件已损坏，或者不是 .xlsx 工作簿", _RESAVE) from error
     except (CalamineError, LookupError, ValueError, OSError) as error:
-        raise _unreadable("不是 .xlsx 工作簿", resave) from error
+        raise _unreadable("不是 .xlsx 工作簿", _RESAVE) from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # the Rust reader's own, which is no Exception
             raise
-        raise _unreadable("文件已损坏", resave) from error
+        raise _unreadable("文件已损坏", _RESAVE) from error
     return Opened(grids, tuple(hidden))
 
 
@@ -145,11 +148,17 @@ def _is_hidden(meta: SheetMetadata) -> bool:
 
 
 class _Parts:
-    """The worksheets' XML, in order. The reader drops error cells and trusts positions; this looks first."""
+    """What the worksheets' XML says. The reader drops error cells and trusts positions; this looks first.
+
+    Every part is measured, whichever of them the reader may take for a worksheet.
+    """
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
         self._names = {name.lower().lstrip("/"): name for name in archive.namelist()}
+        if len(self._names) < len(archive.namelist()) or not _OTHER_BOOKS.isdisjoint(self._names):
+            raise _unreadable("不是 .xlsx 工作簿", _RESAVE)
+        self._broken = {name: _look_over(self._part(name)) for name in self._names}
         rels = [match[1] for match in _REL.finditer(self._part("xl/_rels/workbook.xml.rels"))]
         targets = {_first(_REL_ID, rel): _first(_REL_TARGET, rel) for rel in rels}
         sheets = _SHEET.finditer(self._part("xl/workbook.xml"))
@@ -158,10 +167,11 @@ class _Parts:
     def _part(self, name: str) -> bytes:
         return self._archive.read(self._names[name.lower()])
 
-    def xml(self, index: int) -> bytes:
+    def broken(self, index: int) -> dict[tuple[int, int], Broken]:
+        """Return a worksheet's broken formulas by (row, column) from 0."""
         target = self._of_sheet[index]
         absolute = target.removeprefix("/") if target.startswith(("/xl/", "xl/")) else f"xl/{target}"
-        return self._part(absolute)
+        return self._broken[absolute.lower()]
 
 
 def _first(pattern: re.Pattern[bytes], attributes: bytes) -> bytes:
@@ -172,7 +182,7 @@ def _first(pattern: re.Pattern[bytes], attributes: bytes) -> bytes:
 
 
 def _grid(workbook: CalamineWorkbook, name: str, parts: _Parts) -> Grid:
-    broken = _look_over(parts.xml(workbook.sheet_names.index(name)))
+    broken = parts.broken(workbook.sheet_names.index(name))
     sheet = workbook.get_sheet_by_name(name)
     rows: list[list[Cell]] = [list(row) for row in sheet.to_python(skip_empty_area=False)]
     _fill_merged(rows, sheet)
@@ -189,6 +199,8 @@ def _look_over(xml: bytes) -> dict[tuple[int, int], Broken]:
     broken: dict[tuple[int, int], Broken] = {}
     for tag in _TAG.finditer(xml):
         name, attributes, closed = tag.groups()
+        if attributes is None:
+            raise _unreadable("文件已损坏", _RESAVE)
         letters, digits = _ref(attributes)
         if name == b"row":
             row, column = digits or row + 1, 0
@@ -222,10 +234,10 @@ def _ref(attributes: bytes) -> tuple[int, int]:
 
 
 def _broken(xml: bytes, start: int, attributes: bytes) -> Broken | None:
-    if _IS_ERROR.search(attributes):
-        value = _VALUE.search(xml, start, start + 10_000)
-        return Broken(value[1].decode(errors="replace") if value else "#VALUE!")
     formula = None if _IS_TEXT.search(attributes) else _FORMULA.match(xml, start)
+    if _IS_ERROR.search(attributes):
+        value = _VALUE.match(xml, formula.end() if formula else start)
+        return Broken(value[1].decode(errors="replace") if value else "#VALUE!")
     return Broken() if formula and _NO_VALUE.match(xml, formula.end()) else None
 
 

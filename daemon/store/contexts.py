@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 from daemon.domain.campaign import Campaign
 from daemon.domain.case import Case
-from daemon.domain.ladder import Audience, Ladder, Part, Role, SubjectKind
+from daemon.domain.ladder import Audience, Ladder, Part, Role, Subject, SubjectKind
 from daemon.domain.pace import Count, floor_percent
 from daemon.domain.people import Directory
 from daemon.domain.strength import Strength, strength
 from daemon.domain.why import ACT_VERBS, ROLE_TITLES, say_day, say_wording
 from daemon.domain.workdays import WorkdayCalendar, local_day
 from daemon.store.decisions import Decision
+from daemon.store.events import Reason
 from daemon.store.facts import Known, Matter, target_numbers
 from daemon.store.notices import Notice, StoredItem
 from daemon.store.people import Person
 
 WORST = 5
+REASONED, EXTENDED = ("returned", "reopened"), "extended"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Reference:
     now: datetime
     unreached: tuple[str, ...] = ()
     """The rungs that reached nobody, in words."""
+    reasons: Mapping[tuple[Subject, str], Reason] = field(default_factory=dict)
+    """Why subjects were returned, reopened, extended, by kind of event."""
 
 
 Line = tuple[StoredItem, Decision]
@@ -103,6 +107,7 @@ _NOTE_TEXTS = {
     "same_person": "一人兼上下两个岗位，逐级催办落在同一人",
     "muted": "在静默期内，没有发送",
     "mute": "新设静默",
+    "set_aside": "处理时发送进程屡次中断，已搁置并改走下一渠道，请通知运维人员",
 }
 
 
@@ -149,6 +154,7 @@ def _item(item: StoredItem, decision: Decision, campaign: Campaign, about: Refer
         "filing": None,
         "phase": None,
         "numbers": None,
+        "reason": _reason(decision, about),
         "assumed": bool(decision.inputs.get("calendar_assumed")),
     }
     if decision.subject.kind is SubjectKind.CASE:
@@ -160,6 +166,30 @@ def _item(item: StoredItem, decision: Decision, campaign: Campaign, about: Refer
     else:
         told |= _matter(about.known.matters[decision.subject.id], campaign, today, about)
     return told
+
+
+def with_reasons(known: Known) -> list[Subject]:
+    """Return the subjects to which something was done that one gives a reason for."""
+    of_cases = (
+        Subject(SubjectKind.CASE, number)
+        for number, case in known.cases.items()
+        if case.returns or case.extensions or case.reopened_on
+    )
+    of_matters = (Subject(m.kind, number) for number, m in known.matters.items() if m.returned_on)
+    return [*of_cases, *of_matters]
+
+
+def _reason(decision: Decision, about: Reference) -> str:
+    """Return the words with which a subject was returned or reopened, or its present deadline granted."""
+    anchor = str(decision.inputs.get("anchor"))
+    if anchor in REASONED:
+        given = about.reasons.get((decision.subject, anchor))
+        return given.words if given else ""
+    case = about.known.cases.get(decision.subject.id)
+    given = about.reasons.get((decision.subject, EXTENDED))
+    if anchor != "due" or given is None or case is None or given.due_on != str(case.due_on):
+        return ""
+    return given.words
 
 
 def _day(value: object) -> date | None:

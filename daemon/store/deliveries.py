@@ -22,7 +22,10 @@ OVER = frozenset({"failed", "dropped", "passed_over"})
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery that is mine until the lease ends. ``frozen``: the bytes of a try of unknown outcome."""
+    """A delivery that is mine until the lease ends. ``frozen``: the bytes of a try of unknown outcome.
+
+    ``given_back``: how often in a row its worker died with it in hand, before a try was noted.
+    """
 
     id: int
     notice: int
@@ -32,19 +35,52 @@ class Claimed:
     attempts: int
     unknowns: int
     frozen: Mapping[str, Any] | None
+    given_back: int = 0
+
+
+_CLAIMED = (
+    _d.id,
+    _d.notice_id,
+    _d.leg,
+    _d.channel,
+    _d.claim,
+    _d.attempts,
+    _d.unknowns,
+    _d.frozen,
+    _d.given_back,
+)
 
 
 def claim(
-    connection: Connection, channel: str, ids: Sequence[int], now: datetime, lease_until: datetime
+    connection: Connection,
+    channel: str,
+    ids: Sequence[int],
+    now: datetime,
+    lease_until: datetime,
+    *,
+    suspect: bool | None = None,
 ) -> list[Claimed]:
-    """Claim those of ``ids`` that are ready and due; the others belong to somebody else, or are done."""
-    rows = connection.execute(
-        update(deliveries)
-        .where(_d.id.in_(ids), _d.channel == channel, _d.state == "ready", _d.next_attempt_at <= now)
-        .values(state="sending", claim=_d.claim + 1, lease_until=lease_until)
-        .returning(_d.id, _d.notice_id, _d.leg, _d.channel, _d.claim, _d.attempts, _d.unknowns, _d.frozen)
+    """Claim those of ``ids`` that are ready and due; the others belong to somebody else, or are done.
+
+    ``suspect`` asks for those only that were given back, or never were.
+    """
+    query = update(deliveries).where(
+        _d.id.in_(ids), _d.channel == channel, _d.state == "ready", _d.next_attempt_at <= now
     )
+    if suspect is not None:
+        query = query.where(_d.given_back > 0 if suspect else _d.given_back == 0)
+    values = {"state": "sending", "claim": _d.claim + 1, "lease_until": lease_until}
+    rows = connection.execute(query.values(**values).returning(*_CLAIMED))
     return sorted((Claimed(*row) for row in rows), key=lambda c: c.id)
+
+
+def suspects(connection: Connection, ids: Sequence[int]) -> list[int]:
+    """Return those of ``ids`` that are ready and were given back, the least often first.
+
+    Each is to be claimed alone.
+    """
+    query = select(_d.id).where(_d.id.in_(ids), _d.state == "ready", _d.given_back > 0)
+    return list(connection.execute(query.order_by(_d.given_back, _d.id)).scalars())
 
 
 _POSTPONE = (
@@ -74,6 +110,7 @@ _OPEN = (
         lease_until=bindparam("until"),
         person_id=bindparam("borne_by"),
         counted_on=bindparam("on"),
+        given_back=0,
     )
 )
 _SETTLE = update(deliveries).where(_IS_MINE).values(state=bindparam("ended"), lease_until=None, frozen=None)
@@ -158,6 +195,16 @@ def settle(connection: Connection, claimed: Claimed, state: str) -> bool:
     return bool(connection.execute(_SETTLE, _mine(claimed) | {"ended": state}).rowcount)
 
 
+def set_aside(connection: Connection, claimed: Claimed, now: datetime) -> bool:
+    """End a delivery that is mine and that no worker survives; the office is told."""
+    query = (
+        update(deliveries)
+        .where(_IS_MINE)
+        .values(state="failed", lease_until=None, frozen=None, set_aside_at=now)
+    )
+    return bool(connection.execute(query, _mine(claimed)).rowcount)
+
+
 def settle_late(connection: Connection, delivery: int, number: int) -> bool:
     """Mark as sent a delivery whose lease was lost meanwhile, unless it is being sent again or done."""
     return bool(
@@ -216,9 +263,11 @@ def give_back(connection: Connection, lost: Claimed, at: datetime, wall: datetim
     """Make a delivery ready whose lease has run out, if it is as it was when it was found.
 
     On PostgreSQL its worker may have noted a try since then: that one has its lease anew, and is his.
+    One whose worker died before a try was noted is claimed alone from now on.
     """
     values: dict[str, Any] = {"state": "ready", "lease_until": None, "next_attempt_at": at, "hinted_at": None}
     values["unknowns"] = _d.unknowns + int(unknown)
+    values["given_back"] = _d.given_back + int(not unknown)
     still = update(deliveries).where(_IS_MINE, _d.attempts == lost.attempts, _d.lease_until < wall)
     return bool(connection.execute(still.values(**values), _mine(lost)).rowcount)
 
@@ -295,9 +344,7 @@ def mark_hinted(connection: Connection, ids: Sequence[int], wall: datetime) -> N
 def expired(connection: Connection, wall: datetime) -> list[tuple[Claimed, int | None]]:
     """Return deliveries whose lease has run out, each with the try that was under way, if any."""
     query = (
-        select(
-            _d.id, _d.notice_id, _d.leg, _d.channel, _d.claim, _d.attempts, _d.unknowns, _d.frozen, _a.number
-        )
+        select(*_CLAIMED, _a.number)
         .join_from(
             deliveries,
             attempts,
@@ -306,7 +353,7 @@ def expired(connection: Connection, wall: datetime) -> list[tuple[Claimed, int |
         )
         .where(_d.state == "sending", _d.lease_until < wall)
     )
-    return [(Claimed(*row[:8]), row[8]) for row in connection.execute(query)]
+    return [(Claimed(*row[:-1]), row[-1]) for row in connection.execute(query)]
 
 
 def next_at(connection: Connection) -> datetime | None:

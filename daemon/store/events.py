@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -24,6 +24,14 @@ class Recorded:
     note: str
     data: Mapping[str, Any]
     undone_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something was done, in the words of who did it; ``due_on`` is the deadline that it set, if any."""
+
+    words: str
+    due_on: str | None = None
 
 
 def record(
@@ -61,6 +69,26 @@ def record_all(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Non
 
 def mark_undone(connection: Connection, event: int, by: int) -> None:
     connection.execute(update(events).where(events.c.id == event).values(undone_by=by))
+
+
+def reasons(
+    connection: Connection, wanted: Iterable[Subject], kinds: Collection[str]
+) -> dict[tuple[Subject, str], Reason]:
+    """Return the last event of each of these kinds that stands, with the words that came with it."""
+    subjects = set(wanted)
+    c = events.c
+    query = (
+        select(c.subject_kind, c.subject_id, c.kind, c.note, c.data)
+        .where(c.subject_id.in_({each.id for each in subjects}), c.kind.in_(kinds), c.undone_by.is_(None))
+        .order_by(c.id)
+    )
+    found = {
+        (Subject(SubjectKind(row.subject_kind), row.subject_id), row.kind): Reason(
+            row.note, row.data.get("due_on")
+        )
+        for row in connection.execute(query)
+    }
+    return {key: reason for key, reason in found.items() if key[0] in subjects}
 
 
 def of_subject(connection: Connection, subject: Subject) -> list[Recorded]:

@@ -31,6 +31,7 @@ from daemon.store.mutes import NAMED, WITH_NAMES
 from daemon.store.tables import (
     Instant,
     decisions,
+    deliveries,
     items,
     mutes,
     notices,
@@ -59,6 +60,7 @@ class LineKind(StrEnum):
     SAME_PERSON = "same_person"
     MUTED = "muted"
     MUTE = "mute"
+    SET_ASIDE = "set_aside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,8 @@ def _named(finding: Finding, unit_names: Mapping[int, str], names: Mapping[int, 
 
 
 _SINCE, _UNTIL = bindparam("since", type_=Instant()), bindparam("until", type_=Instant())
-_d, _i, _m, _n, _u = decisions.c, items.c, mutes.c, notices.c, unaddressed.c
+_d, _i, _l, _m, _n, _u = decisions.c, items.c, deliveries.c, mutes.c, notices.c, unaddressed.c
+_NOTICE = cast(_n.id, String) + "号" + persons.c.name
 
 
 def _gaps() -> Select[Any]:
@@ -165,7 +168,7 @@ def _gaps() -> Select[Any]:
 
 def _notices(kind: LineKind, at: Column[Any], since: ColumnElement[Any]) -> Select[Any]:
     return (
-        select(literal(kind.value), at.label("at"), cast(_n.id, String) + "号" + persons.c.name)
+        select(literal(kind.value), at.label("at"), _NOTICE)
         .join_from(notices, persons, _n.person_id == persons.c.id)
         .where(_n.state == kind.value, at >= since, at < _UNTIL)
     )
@@ -200,6 +203,15 @@ def _new_mutes() -> Select[Any]:
     )
 
 
+def _set_aside() -> Select[Any]:
+    return (
+        select(literal(LineKind.SET_ASIDE.value), _l.set_aside_at.label("at"), _NOTICE)
+        .join_from(deliveries, notices, _l.notice_id == _n.id)
+        .join(persons, _n.person_id == persons.c.id)
+        .where(_l.set_aside_at >= _SINCE, _l.set_aside_at < _UNTIL)
+    )
+
+
 _TROUBLE = union_all(
     _gaps(),
     _notices(LineKind.MANUAL, _n.sent_at, _SINCE),
@@ -211,4 +223,5 @@ _TROUBLE = union_all(
     _unsaid_decisions(LineKind.MUTED, Outcome.MUTED),
     _unsaid_items(LineKind.MUTED, (ReasonCode.MUTED,)),
     _new_mutes(),
+    _set_aside(),
 )

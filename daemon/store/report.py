@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from daemon.domain.ladder import Ladder
+from daemon.domain.ladder import Ladder, Subject, SubjectKind
 from daemon.store import contexts, decisions, facts, notices, people
 from daemon.store.decisions import Decision
 from daemon.store.engine import chunks
 from daemon.store.notices import Notice, StoredItem
-from daemon.store.tables import attempts, deliveries
+from daemon.store.tables import attempts, cases, deliveries
 from daemon.store.tables import notices as notices_table
 
 AT_ONCE = 2000
@@ -56,13 +57,15 @@ class _Told:
         self.known = facts.load(connection, subjects, campaigns)
         self.persons = people.load_all(connection)
         self.texts = first_texts(connection, ids)
+        self.unreadable = _case_numbers(connection, self.known.unreadable)
 
     def line(self, number: int) -> dict[str, Any]:
         notice = self.notices[number]
         lines = [(item, self.decisions[item.decision]) for item in self.items.get(number, ())]
         lines.sort(key=lambda line: (contexts.weight(line[1], self.ladders).reversed, line[0].id))
         first = lines[0] if lines else None
-        zone = self.known.campaigns[notice.campaign].zone
+        campaign = self.known.campaigns.get(notice.campaign)
+        zone = campaign.zone if campaign else UTC  # of one that the rules no longer have
         text, at = self.texts.get(number, ("", notice.sent_at or notice.moment))
         unit = self.known.units.get(first[0].unit) if first and first[0].unit else None
         return {
@@ -92,7 +95,15 @@ class _Told:
 
     def subject_id(self, decision: Decision) -> str:
         """Return how people name a subject: a case's 编号, a filing's key and unit."""
-        return self.known.name_of(decision.subject)
+        return self.unreadable.get(decision.subject) or self.known.name_of(decision.subject)
+
+
+def _case_numbers(connection: Connection, asked: Iterable[Subject]) -> dict[Subject, str]:
+    """Return the 编号 of cases that make no sense otherwise: what was said of them was said."""
+    ids = [subject.id for subject in asked if subject.kind is SubjectKind.CASE]
+    query = select(cases.c.id, cases.c.no).where(cases.c.id.in_(ids))
+    rows = connection.execute(query) if ids else ()
+    return {Subject(SubjectKind.CASE, row.id): row.no for row in rows}
 
 
 _NOTE_POST = {"office": "office.director", "group": "group.deputy", "unit": "unit.liaison"}

@@ -352,11 +352,14 @@ deliveries = Table(
     Column("person_id", Id),
     Column("counted_on", Date),
     Column("over_on", Date),
+    Column("given_back", Integer, nullable=False, server_default="0"),
+    Column("set_aside_at", Instant),
     UniqueConstraint("notice_id", "leg", "channel"),
     _partial("ix_deliveries_ready", "next_attempt_at", where="state = 'ready'"),
     _partial("ix_deliveries_sending", "lease_until", where="state = 'sending'"),
     _partial("ix_deliveries_counted", "person_id", "channel", "counted_on", where="counted_on IS NOT NULL"),
     _partial("ix_deliveries_over", "over_on", where="over_on IS NOT NULL"),
+    _partial("ix_deliveries_set_aside", "set_aside_at", where="set_aside_at IS NOT NULL"),
     comment="one channel of one leg of one notice: what a worker claims; hints and leases in wall time",
 )
 

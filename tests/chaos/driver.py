@@ -163,8 +163,8 @@ class _Stage:
         channels = (shipped / "demo" / "channels.yaml").read_text(encoding="utf-8")
         for threads in ("    threads: 2\n", "    threads: 4\n"):
             channels = channels.replace(threads, f"    threads: {THREADS}\n    timeout: {TIMEOUT}\n")
-        # The oracle knows neither budgets (what one pushes into the next bundle would look late) nor an office
-        # that lets held notices go.
+        # The oracle knows neither budgets (what one pushes into the next bundle would look late) nor an
+        # office that lets held notices go.
         channels, _, _ = channels.partition("\nflood:")
         held = "flood: {hour: 1000000, group: [brief, morning]}\nbudgets: {sms: {}}\n"
         (mine / "channels.yaml").write_text(f"{channels}\n{held}", encoding="utf-8")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+
 import pytest
 
 from tests.integration.cli.conftest import Office
@@ -146,3 +148,14 @@ def test_a_new_case_takes_the_next_number_and_is_handed_over(busy_office: Office
 def test_a_signature_is_the_persons_who_signed(busy_office: Office) -> None:
     assert "没有记到人" in busy_office("case", "sign", NO).err
     assert "没有记到人" not in busy_office("case", "sign", NO, "--by", "市水利局主要负责人").err
+
+
+@pytest.mark.parametrize(
+    ("by", "known"),
+    [("市水利局主要负责人", True), ("软环境办主任", True), (getpass.getuser(), True), ("张科长", False)],
+)
+def test_who_is_nobody_is_recorded_and_said(busy_office: Office, by: str, *, known: bool) -> None:
+    answer = busy_office("case", "progress", NO, "--note", "已约谈", "--by", by)
+    assert answer.code == 0
+    assert any("请核对 --by" in line for line in answer.faults) is not known
+    assert busy_office("case", "show", NO, "--json").json["events"][-1]["by"] == by

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
+from daemon import clock
+from daemon.loop import LAST_TICK
+from daemon.store import settings
+from daemon.store.engine import open_engine, writing
 from tests.integration.cli.conftest import DEMO, Office
 from tests.servers import postgres_url
 
@@ -98,3 +103,24 @@ def test_the_same_answers_on_postgresql(bare: Office, postgres: str, monkeypatch
         found = bare(*command, "--json")
         assert found.code == 0, (command, found.err)
     assert len(bare("today", "--json").json["coming"]) > 100
+
+
+@pytest.mark.parametrize(
+    ("minutes", "running", "said"),
+    [(None, False, "服务没有运行：还没有扫描过"), (3, True, "最近一次扫描"), (10, False, "已过10分钟")],
+)
+def test_a_service_that_does_not_run_or_has_stopped_is_seen(
+    office: Office, monkeypatch: pytest.MonkeyPatch, minutes: int | None, said: str, *, running: bool
+) -> None:
+    monkeypatch.delenv("DUBAN_CLOCK")
+    if minutes is not None:
+        engine = open_engine(f"sqlite:///{office.state / 'duban.db'}")
+        with writing(engine) as connection:
+            settings.put(connection, LAST_TICK, (clock.now() - timedelta(minutes=minutes)).isoformat())
+        engine.dispose()
+    assert office("status", "--json").json["running"] is running
+    assert said in office("status").out
+
+
+def test_in_virtual_time_nobody_can_say_whether_it_runs(office: Office) -> None:
+    assert office("status", "--json").json["running"] is None

@@ -8,6 +8,7 @@ import pytest
 
 from daemon import acts
 from daemon.errors import DeliveryError, RefusedError, UnknownOutcomeError
+from daemon.loop import tick
 from daemon.store import tables
 from daemon.sweep import sweep
 from tests.integration.office import DUE, TOWN, Office
@@ -312,5 +313,51 @@ class TestJoinedLegs:
         office.deliverer.channels = lambda rules: {n: c for n, c in channels(rules).items() if n != "wecom"}
         office.deliver_on("wecom", ready)
         assert office.attempts() == ["wecom 1 refused"]
+        office.tick()
+        assert office.news() == ["孙联络 email: A-1 remind", "孙联络 sms: A-1 remind"]
+
+
+WITHOUT_WECOM = (
+    ("channels.yaml", "  wecom: {provider: spool}\n", ""),
+    ("ladders.yaml", "[wecom, sms+email]", "[sms+email]"),
+    ("ladders.yaml", "[wecom, email]", "[email]"),
+    ("ladders.yaml", "[sms+email, wecom]", "[sms+email]"),
+    ("ladders.yaml", "[email+wecom]", "[email]"),
+)
+
+
+class TestStruckChannel:
+    """The rules lose a channel while something is ready on it."""
+
+    def test_the_next_leg_is_taken_although_no_worker_listens(self, office: Office) -> None:
+        released(office)
+        assert office.deliveries() == ["wecom ready"]
+        office.obey(DUE, *WITHOUT_WECOM)
+        heard: list[str] = []
+        tick(office.engine, office.rules, lambda channel, _: heard.append(channel), office.now)
+        assert sorted(heard) == ["email", "sms"]
+        assert sorted(office.deliveries()) == ["email ready", "sms ready", "wecom failed"]
+
+    def test_what_waits_there_for_its_next_try_goes_on_when_it_is_due(self, office: Office) -> None:
+        released(office)
+        office.wire.answers("wecom", BUSY)
+        office.deliver()
+        office.obey(DUE, *WITHOUT_WECOM)
+        office.tick()
+        assert office.news() == []
+        office.tick("2018-08-28 09:11")
+        assert office.news() == ["孙联络 email: A-1 remind", "孙联络 sms: A-1 remind"]
+
+    def test_after_the_last_leg_the_office_is_given_the_task(self, office: Office) -> None:
+        released(office, legs="[wecom]")
+        office.obey(DUE, *WITHOUT_WECOM)
+        office.tick()
+        assert office.notices() == ["孙联络 manual manual"]
+
+    def test_a_worker_that_hears_of_it_first_does_the_same(self, office: Office) -> None:
+        released(office)
+        ids = office.ready("wecom")
+        office.obey(DUE, *WITHOUT_WECOM)
+        office.deliver_on("wecom", ids)
         office.tick()
         assert office.news() == ["孙联络 email: A-1 remind", "孙联络 sms: A-1 remind"]

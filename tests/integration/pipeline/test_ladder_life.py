@@ -137,3 +137,48 @@ def test_one_subject_can_be_looked_at_alone(office: Office) -> None:
     office.run("2018-08-20 18:00")
     assert {words.split(": ")[1] for words in office.sent()} == {"A-2 hand-over"}
     assert "赵书记 A-1 hand-over dropped condition" in office.items()
+
+
+RETURNED = """
+  case-returned:
+    about: case
+    from: returned
+    when: case.state == "returned"
+    rungs:
+      back: {at: immediately, act: notice, to: [unit.liaison]}
+      head: {at: +5 workdays, act: urge, to: [unit.head]}
+"""
+
+
+def submitted_and_returned(office: Office, at: str) -> None:
+    office.at(at)
+    office.happen("A-1", EventKind.SUBMITTED)
+    office.happen("A-1", EventKind.RETURNED)
+
+
+def test_returned_twice_on_one_day_is_said_once(office: Office) -> None:
+    """A return leaves the anchor version as it is (design.md §2.2); what moves it is another day."""
+    office.obey(RETURNED)
+    office.case("A-1", due="2018-12-31")
+    submitted_and_returned(office, "2018-08-20 10:00")
+    assert heard(office, "2018-08-20 11:00") == ["孙联络 wecom: A-1 back"]
+    submitted_and_returned(office, "2018-08-20 15:00")
+    assert heard(office, "2018-08-24 18:00") == []
+    assert heard(office, "2018-08-27 18:00") == ["赵书记 wecom: A-1 head"]
+
+
+def test_returned_twice_before_anybody_was_told_is_said_once(office: Office) -> None:
+    office.obey(RETURNED)
+    office.case("A-1", due="2018-12-31")
+    submitted_and_returned(office, "2018-08-20 06:00")
+    submitted_and_returned(office, "2018-08-20 07:00")
+    assert heard(office, "2018-08-24 18:00") == ["孙联络 wecom: A-1 back"]
+
+
+def test_returned_again_on_another_day_is_said_again(office: Office) -> None:
+    office.obey(RETURNED)
+    office.case("A-1", due="2018-12-31")
+    submitted_and_returned(office, "2018-08-20 10:00")
+    assert heard(office, "2018-08-21 09:00") == ["孙联络 wecom: A-1 back"]
+    submitted_and_returned(office, "2018-08-21 10:00")
+    assert heard(office, "2018-08-24 18:00") == ["孙联络 wecom: A-1 back"]

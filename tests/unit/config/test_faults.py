@@ -44,6 +44,10 @@ LADDERS = [
     ("phase-end.when", 'when: ⟦phase.days > 31→phase.days > "31"⟧', "不能相比"),
     ("phase-end.when", 'when: ⟦phase.days > 31→phase.id == "rectifi"⟧', "是不是“rectify”？"),
     ("phase-end.when", "when: ⟦phase.days > 31→range(9)⟧", "不能调用函数"),
+    ("phase-end.when", "when: ⟦phase.days > 31→" + "(" * 250 + "open⟧", "写法有误"),
+    ("phase-end.when", "when: ⟦phase.days > 31→phase.days > (1e999|int)⟧", "不能相比"),
+    ("phase-end.when", "when: ⟦phase.days > 31→phase.days + 1e999⟧", "算不出来"),
+    ("phase-end.when", "when: ⟦phase.days > 31→phase.id + 1⟧", "算不出来"),
     ("target.when", "about: target\n    ⟦→when: ⌖unit.kind is none\n    ⟧from", "没有责任单位"),
     ("/defaults.when", "bundle: morning, when: ⟦open→unsigned⟧", "没有“unsigned”这个名称"),
     # what one file says of another

@@ -179,3 +179,40 @@ def test_a_csv_with_too_many_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(opening, "MOST_ROWS", 3)
     (tmp_path / "表.csv").write_text(CSV, encoding="utf-8")
     assert message(tmp_path / "表.csv") == "行数超过3"
+
+
+UNCLOSED = [
+    b"<c " * 20_000,
+    b'<c r="' * 20_000,
+    b'<row r="' * 20_000,
+    b"<c a='<' r='XFD1048576'><v>1</v></c>",
+]
+
+
+@pytest.mark.parametrize("cells", UNCLOSED, ids=[cells[:9].decode() for cells in UNCLOSED])
+def test_a_tag_that_is_never_closed_is_not_looked_for_again_and_again(tmp_path: Path, cells: bytes) -> None:
+    path = workbook(tmp_path / "表.xlsx")
+    rewrite(path, far(cells))
+    assert message(path) == "文件已损坏"
+
+
+def test_no_error_cell_is_looked_through_beyond_its_own_value(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "表.xlsx")
+    rewrite(path, far(b"<row>" + b'<c t="e">' * 16_000 + b"</row>"))
+    assert sheets.read(path).cases or sheets.read(path).faults
+
+
+@pytest.mark.parametrize("name", ["content.xml", "xl/workbook.bin", "XL/worksheets/SHEET1.xml"])
+def test_a_zip_that_is_two_workbooks_at_once(tmp_path: Path, name: str) -> None:
+    """Only what was measured may be laid out: the reader might take the other one."""
+    path = workbook(tmp_path / "表.xlsx")
+    with ZipFile(path, "a") as archive:
+        archive.writestr(name, b"<x/>")
+    assert message(path) == "不是 .xlsx 工作簿"
+
+
+def test_a_part_that_nobody_names_is_measured_too(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "表.xlsx")
+    with ZipFile(path, "a") as archive:
+        archive.writestr("xl/other.xml", b'<c r="A1048576"><v>1</v></c>')
+    assert message(path) == "行数超过200000"

@@ -1,0 +1,129 @@
+"""A worker may die with messages in hand: nothing is lost, and one that kills is found and set aside."""
+
+from __future__ import annotations
+
+import os
+import sys
+from subprocess import run
+
+import pytest
+
+from daemon import clock
+from daemon.deliver import MOST_GIVEN_BACK
+from daemon.store import deliveries, tables
+from daemon.store.engine import writing
+from daemon.sweep import sweep
+from tests.integration.office import DUE, ROOT, TOWN, ZONE, Office
+
+DEADLY = """
+import os, sys
+import daemon.deliver
+from daemon.activate import ActiveRules
+from daemon.store.engine import open_engine
+from tests.integration.office import Wire, at
+
+class DeadlyLook(daemon.deliver._Look):
+    def judge(self, claimed):
+        return os._exit(9) if claimed.id == int(sys.argv[3]) else super().judge(claimed)
+
+daemon.deliver._Look = DeadlyLook
+engine = open_engine(sys.argv[1])
+deliverer = daemon.deliver.Deliverer(engine, ActiveRules(engine), Wire().channels)
+deliverer.deliver("wecom", [int(number) for number in sys.argv[4:]], at(sys.argv[2]))
+"""
+NOW = "2018-08-28 09:10"
+
+
+@pytest.fixture
+def ready(office: Office) -> Office:
+    """Two reminders that are ready, to two persons."""
+    office.obey(DUE)
+    office.case("A-1", TOWN, due="2018-08-31")
+    office.case("B-1", ZONE, due="2018-08-31")
+    office.scan()
+    return office.prepare(NOW)
+
+
+def dies(office: Office, *ids: int) -> None:
+    """A worker claims messages and is not heard of again."""
+    with writing(office.engine) as connection:
+        lease = clock.wall()
+        assert deliveries.claim(connection, "wecom", ids, office.now, lease)
+    office.wall_time_passes()
+    sweep(office.engine, office.now)
+
+
+def given_back(office: Office) -> list[int]:
+    return [row.given_back for row in office.rows(tables.deliveries)]
+
+
+def test_what_killed_nobody_is_sent_after_any_number_of_deaths(ready: Office) -> None:
+    """The operator kills worker after worker: innocents are taken alone next time, and leave."""
+    first, second = ready.ready("wecom")
+    dies(ready, first, second)
+    assert given_back(ready) == [1, 1]
+    ready.deliver()
+    assert sorted(ready.news()) == ["周联络 wecom: B-1 remind", "孙联络 wecom: A-1 remind"]
+    assert given_back(ready) == [0, 0]
+
+
+def test_suspects_are_claimed_alone_and_after_the_others(ready: Office) -> None:
+    first, second = ready.ready("wecom")
+    dies(ready, first)
+    ready.deliver_on("wecom", [first, second])
+    assert ready.sent() == ["周联络 wecom: B-1 remind", "孙联络 wecom: A-1 remind"]
+
+
+@pytest.mark.parametrize(("deaths", "blamed"), [(MOST_GIVEN_BACK - 1, False), (MOST_GIVEN_BACK, True)])
+def test_a_message_is_blamed_for_the_fifth_death_in_a_row(
+    ready: Office, deaths: int, *, blamed: bool
+) -> None:
+    first, _ = ready.ready("wecom")
+    for _ in range(deaths):
+        dies(ready, first)
+    ready.tick()
+    told = ["孙联络 email: A-1 remind", "孙联络 sms: A-1 remind"] if blamed else ["孙联络 wecom: A-1 remind"]
+    assert ready.news() == sorted(["周联络 wecom: B-1 remind", *told])
+
+
+def test_the_office_is_told_the_next_morning(ready: Office) -> None:
+    first, _ = ready.ready("wecom")
+    for _ in range(MOST_GIVEN_BACK):
+        dies(ready, first)
+    ready.tick()
+    ready.wire.taken.clear()
+    ready.run("2018-08-29 12:00")
+    words = [handed.message.content for handed in ready.wire.taken]
+    assert ready.news() == ["冯值班 wecom: note"]
+    assert all("屡次中断" in content["description"] for content in words)
+
+
+def test_deaths_are_forgotten_once_a_try_is_noted(ready: Office) -> None:
+    first, second = ready.ready("wecom")
+    for _ in range(MOST_GIVEN_BACK - 1):
+        dies(ready, first)
+    ready.deliver_on("wecom", [first])
+    dies(ready, second)
+    assert given_back(ready) == [0, 1]
+
+
+def test_a_message_that_kills_every_process_that_looks_at_it(ready: Office) -> None:
+    """Real processes die at it: together with the other first, then alone; the other one leaves."""
+    killer, other = ready.ready("wecom")
+    died = 0
+    while deliver_in_a_process(ready, killer, killer, other) == 9:
+        died += 1
+        ready.wall_time_passes()
+        sweep(ready.engine, ready.now)
+        assert died < 10
+    assert died == MOST_GIVEN_BACK
+    states = {row.id: row.state for row in ready.rows(tables.deliveries) if row.channel == "wecom"}
+    assert states == {killer: "failed", other: "sent"}
+    ready.tick()
+    assert ready.news() == ["孙联络 email: A-1 remind", "孙联络 sms: A-1 remind"]
+
+
+def deliver_in_a_process(office: Office, deadly: int, *ids: int) -> int:
+    url = office.engine.url.render_as_string(hide_password=False)
+    script = [sys.executable, "-c", DEADLY, url, NOW, *map(str, (deadly, *ids))]
+    return run(script, cwd=ROOT, env={**os.environ}, check=False).returncode
