@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from daemon.channels.redact import mask_phones
 from daemon.cli.output import answer, local, pairs, table, yuan
-from daemon.cli.words import EVENT_TITLES, ITEM_STATES
+from daemon.cli.words import EVENT_TITLES, say_item
 from daemon.config.compiled import RuleSet
 from daemon.domain.case import Case, Event, EventKind, State
 from daemon.domain.why import say_wording
@@ -189,7 +189,7 @@ class CaseSheet:
                 t.instant.astimezone(self.zone).date(),
                 self._say_rung(t),
                 t.person + ("（抄送）" if t.part.value == "copy" else ""),
-                ITEM_STATES.get(t.state, t.state),
+                say_item(t.state, t.notice_state),
                 local(t.sent_at, self.zone),
             )
             for t in self.told

@@ -14,12 +14,12 @@ from daemon.cli.notice import say_act
 from daemon.cli.output import answer, local, pairs, table
 from daemon.cli.words import (
     CHANNELS,
-    ITEM_STATES,
     NOT_TRIED,
     NOTE_LINES,
     NOTICE_STATES,
     OUTCOMES,
     say_channels,
+    say_item,
 )
 from daemon.config.compiled import RuleSet, compile_rules
 from daemon.config.source import RuleSource
@@ -318,7 +318,7 @@ class NoticeSheet:
             rung = self.rung(decision)
             act = rung.act.label if rung else decision.rung
             part = "抄送" if line.item.part is Part.COPY else "主送"
-            state = ITEM_STATES.get(line.item.state, line.item.state)
+            state = say_item(line.item.state, self.notice.state)
             why = f"（{_say_stored(line.reason)}）" if line.reason else ""
             rows.append((act, part, self.subject(decision), state + why))
         if rows:

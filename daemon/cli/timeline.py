@@ -14,7 +14,7 @@ from daemon.cli.context import Context
 from daemon.cli.names import case_named
 from daemon.cli.outlook import Coming
 from daemon.cli.output import local
-from daemon.cli.words import ITEM_STATES
+from daemon.cli.words import say_item
 from daemon.config.compiled import RuleSet
 from daemon.domain.case import Case
 from daemon.domain.ladder import Ladder, Part, Rung, SubjectKind
@@ -262,7 +262,7 @@ def _say_told(told: Sequence[Told], zone: Any) -> Iterator[str]:
     ends: dict[str, list[int]] = {}
     for each in told:
         sent = f" {local(each.sent_at, zone)}" if each.sent_at and each.state == "said" else ""
-        numbers = ends.setdefault(f"{sent} {ITEM_STATES.get(each.state, each.state)}", [])
+        numbers = ends.setdefault(f"{sent} {say_item(each.state, each.notice_state)}", [])
         if each.notice and each.notice not in numbers:
             numbers.append(each.notice)
     for end, numbers in ends.items():

@@ -81,3 +81,10 @@ IMPORTED = {
 def say_channels(leg: str | None) -> str:
     """Say a leg: 企业微信＋电子邮件."""
     return "＋".join(CHANNELS.get(name, name) for name in leg.split("+")) if leg else ""
+
+
+def say_item(state: str, notice_state: str | None) -> str:
+    """Say how an item stands; one that is open stands as the notice that would tell it."""
+    if state == "open" and notice_state in ("waiting", "held", "manual", "failed"):
+        return NOTICE_STATES[notice_state]
+    return ITEM_STATES.get(state, state)

@@ -315,6 +315,7 @@ class Told:
     rung: str
     instant: datetime
     state: str
+    notice_state: str | None
     sent_at: datetime | None
 
 
@@ -322,17 +323,17 @@ def told_about(connection: Connection, subject: Subject) -> list[Told]:
     """Return every item about a subject, in the order of its rungs."""
     c = decisions.c
     query = (
-        select(_i.notice_id, persons.c.name, _i.part, c.ladder, c.rung, c.instant, _i.state, _n.sent_at)
+        select(
+            *(_i.notice_id, persons.c.name, _i.part, c.ladder, c.rung, c.instant),
+            *(_i.state, _n.state, _n.sent_at),
+        )
         .join_from(items, decisions, _i.decision_id == c.id)
         .join(persons, _i.person_id == persons.c.id)
         .join(notices, _i.notice_id == _n.id, isouter=True)
         .where(c.subject_kind == subject.kind, c.subject_id == subject.id)
         .order_by(c.instant, _i.id)
     )
-    return [
-        Told(notice, name, Part(part), ladder, rung, instant, state, sent_at)
-        for notice, name, part, ladder, rung, instant, state, sent_at in connection.execute(query)
-    ]
+    return [Told(notice, name, Part(part), *rest) for notice, name, part, *rest in connection.execute(query)]
 
 
 # what waits, what comes

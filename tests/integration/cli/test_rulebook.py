@@ -76,7 +76,12 @@ class TestShow:
 
     def test_one_case_shows_what_was_said_and_what_will_be(self, busy_office: Office) -> None:
         work_through(busy_office, "2018-10-10")
-        lines = busy_office("rules", "show", "--case", "PS-2018-0007", "--json").json["timeline"]
+        show = ("rules", "show", "--case", "PS-2018-0007", "--json")
+        held = busy_office(*show).json["timeline"]
+        assert any("已扣下" in line["state"] for line in held), "months at once look like a flood"
+        busy_office("notice", "release-held", "--yes")
+        busy_office.work("2018-10-10 09:40")
+        lines = busy_office(*show).json["timeline"]
         stands = {(line["ladder"], line["rung"]): line for line in lines}
         said, ahead = stands["case-due", "remind"], stands["case-due", "overdue"]
         assert (said["day"], said["fate"]) == ("2018-10-10", "settled")
@@ -298,6 +303,7 @@ def test_a_faulty_reload_under_load_changes_not_one_message(busy_office: Office,
     undisturbed = told(busy_office)
     shutil.rmtree(busy_office.state)
     shutil.copytree(before, busy_office.state)
+    busy_office.go_live()
     change(folder / "ladders.yaml", "act: urge", "act: urgent")
     command = [sys.executable, "-m", "daemon.cli", "reload", "--yes"]
     running = []

@@ -221,7 +221,10 @@ class TestSweep:
         frozen = {"key": "k", "address": "a", "name": "n", "content": {"text": "t"}, "items": []}
         with writing(office.engine) as connection:
             lease = wall + timedelta(seconds=30)
-            assert deliveries.open_attempt(connection, mine, frozen, office.now, lease, repeat=False) == 1
+            number = deliveries.open_attempt(
+                connection, mine, frozen, office.now, lease, repeat=False, person=1, on=office.now.date()
+            )
+        assert number == 1
         with writing(office.engine) as connection:
             assert not deliveries.give_back(connection, found, office.now, wall, unknown=False)
         assert office.deliveries() == ["wecom sending"]
