@@ -1,4 +1,4 @@
-"""Writes the figures of a run into docs/proof-performance.md, so that they are always the harness's own::
+"""Writes the figures of a run into docs/proof.md, so that they are always the harness's own::
 
     python -m tests.bench --all --json > figures.jsonl
     python -m tests.bench.page figures.jsonl
@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.bench.setting import DATABASES
 
-PAGE = Path(__file__).parents[2] / "docs" / "proof-performance.md"
+PAGE = Path(__file__).parents[2] / "docs" / "proof.md"
 BEGIN, END = "<!-- figures: written by tests.bench.page -->", "<!-- end of figures -->"
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 Figures = Mapping[str, Any]
