@@ -48,12 +48,14 @@ def test_a_rehearsal_is_marked_and_going_live_tells_it_for_good(rehearsing: Offi
     assert live.code == 0, live.err
     assert "· 演练" in live.err
 
-    def told_for_good() -> list[Line]:
-        return [row for row in rehearsing.hears_of(no) if MARK not in row["text"] + (row["subject"] or "")]
+    def told_for_good() -> set[str]:
+        """Who was told without the mark."""
+        heard = rehearsing.hears_of(no)
+        return {row["name"] for row in heard if MARK not in row["text"] + (row["subject"] or "")}
 
-    assert eventually(lambda: len({row["name"] for row in told_for_good()}) >= 2, 90), rehearsing.log
-    assert {row["name"] for row in told_for_good()} == {row["name"] for row in rehearsed}
-    assert all(marked(row) for row in rehearsed)
+    in_rehearsal = {row["name"] for row in rehearsed}
+    assert len(in_rehearsal) >= 2
+    assert eventually(lambda: told_for_good() >= in_rehearsal, 90), rehearsing.log
     other = rehearsing.assign()
     assert rehearsing.told_of(other), rehearsing.log
     assert not any(MARK in row["text"] for row in rehearsing.hears_of(other))
