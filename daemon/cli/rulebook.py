@@ -39,6 +39,9 @@ def show(
         str | None, typer.Option("--case", metavar="编号", help="这件问题的时间表；不写用一件样例问题")
     ] = None,
     timeline: Annotated[bool, typer.Option("--timeline", help="连同样例问题的时间表")] = False,
+    disk: Annotated[
+        bool, typer.Option("--disk", help="看配置文件夹里改好、还没有启用的；不写为现行的")
+    ] = False,
     to: Annotated[
         Path | None, typer.Option("--to", metavar="DIR", help="把这套规则的文件写到这个新文件夹")
     ] = None,
@@ -49,9 +52,9 @@ def show(
     from daemon.cli.timeline import case_timeline, sample_timeline, sample_title
 
     with Context.open(config) as context:
-        rules, ladder = _rules_and_ladder(context, what)
+        rules, ladder = _rules_and_ladder(context, what, disk=disk)
         if to is not None:
-            _write(_source(context, what or ACTIVE[0]), to)
+            _write(_source(context, what or (DISK if disk else ACTIVE)[0]), to)
             return
         lines = []
         if case is not None:
@@ -68,11 +71,11 @@ def show(
         _print_timeline(lines, title)
 
 
-def _rules_and_ladder(context: Context, what: str | None) -> tuple[RuleSet, str | None]:
+def _rules_and_ladder(context: Context, what: str | None, *, disk: bool) -> tuple[RuleSet, str | None]:
     """Return the rules asked for, and one of their ladders where one was named."""
     from daemon.config.compiled import compile_rules
 
-    rules = context.rules()
+    rules = compile_rules(_source(context, DISK[0])) if disk else context.rules()
     if what is None or what in rules.ladders:
         return rules, rules.ladders[what].id if what else None
     if what not in (*DISK, *ACTIVE) and not _looks_like_hash(what):
