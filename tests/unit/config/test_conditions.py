@@ -50,7 +50,7 @@ def test_nothing_calls_indexes_or_names_what_is_not_published(text: str) -> None
 
 
 def test_what_is_known_only_as_things_stand_now_is_no_name() -> None:
-    """A ``when`` is judged as of an instant; which cases can still be closed in time is not on file as of one."""
+    """A ``when`` is judged as of an instant; what can still be closed in time is not."""
     with pytest.raises(WordError, match="没有“reachable”这个名称") as refused:
         check_condition("reachable < 0.6", SubjectKind.TARGET)
     assert "missing" in refused.value.hint
