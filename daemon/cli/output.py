@@ -61,7 +61,7 @@ def answer(*lines: str) -> None:
 
 def _clean(text: object) -> str:
     """Return text without control characters: a workbook must not steer the terminal."""
-    return "".join(char if char.isprintable() else " " for char in str(text))
+    return "".join(char if char.isprintable() or char == "\u3000" else " " for char in str(text))
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "没有") -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli.commands import App
-from daemon.cli.context import Context, shipped
+from daemon.cli.context import Context, find_config, shipped
 from daemon.cli.options import By, Config, Json, Note, Yes
 from daemon.cli.output import answer, emit, local, say, table
 from daemon.errors import NotFoundError, RefusedError
@@ -242,6 +242,29 @@ def rollback(
                 "注意：配置文件夹里还是另一套，下次 duban reload 或重启 duban run 会重新启用它。"
                 f"用 duban rules show {source.hash[:12]} --to 新文件夹 取回这一套的文件，再放回配置文件夹"
             )
+
+
+@app.command()
+def text(
+    name: Annotated[str, typer.Argument(metavar="文字", help="如 email/urge.unit，见 templates/README.md")],
+    config: Config = None,
+) -> None:
+    """把一份自带的文字放到配置文件夹的 templates/ 里，供修改；第一行写好底本。"""
+    from daemon.cli.checking_texts import base_line
+    from daemon.config.words import nearest
+
+    ours, directory = shipped("templates"), find_config(config)
+    names = [str(path.relative_to(ours).with_suffix("")) for path in sorted(ours.rglob("*.j2"))]
+    wanted = name.removesuffix(".j2")
+    if wanted not in names:
+        raise NotFoundError(f"没有“{name}”这份文字；{nearest(wanted, names)}")
+    place = directory / "templates" / f"{wanted}.j2"
+    if place.exists():
+        raise RefusedError(f"{place} 已经有了：请直接修改，或先移走")
+    words = (ours / f"{wanted}.j2").read_text(encoding="utf-8")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(f"{base_line(words)}\n{words}", encoding="utf-8")
+    answer(f"已放到 {place}；改好后执行 duban check")
 
 
 def _source(context: Context, which: str) -> RuleSource:

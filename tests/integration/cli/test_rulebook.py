@@ -252,6 +252,31 @@ def test_why_counts_the_days_one_by_one(busy_office: Office) -> None:
     assert [day["number"] for day in counted if day["number"]] == list(range(1, 11))
 
 
+class TestText:
+    def test_a_shipped_text_is_put_where_it_is_edited_and_says_what_it_is_made_from(
+        self, office: Office, folder: Path
+    ) -> None:
+        assert office("rules", "text", "email/urge.unit").code == 0
+        own = folder / "templates" / "email" / "urge.unit.j2"
+        assert own.read_text(encoding="utf-8").startswith("{#- 底本 ")
+        checked = office("check", "--json").json
+        assert (checked["faults"], [w for w in checked["warnings"] if w["file"].startswith("templates")]) == (
+            [],
+            [],
+        )
+        own.write_text("改过", encoding="utf-8")
+        assert office("rules", "text", "email/urge.unit").code == 1, (
+            "what the office wrote is not overwritten"
+        )
+        assert own.read_text(encoding="utf-8") == "改过"
+
+    def test_an_unknown_text_is_answered_with_the_nearest(self, office: Office, folder: Path) -> None:
+        answer = office("rules", "text", "email/urge.units")
+        assert answer.code == 1
+        assert "是不是“email/urge.unit”？" in answer.err
+        assert not (folder / "templates").exists()
+
+
 class TestAgainst:
     def test_one_offset_moved_moves_exactly_its_items(
         self, busy_office: Office, folder: Path, tmp_path: Path
