@@ -21,12 +21,16 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from daemon import clock
+from daemon.activate import ActiveRules
 from daemon.cli.output import columns
+from daemon.deliver import Deliverer
+from daemon.simulate import Collected, deliver_here
+from daemon.store.engine import open_engine
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "handbook.zh-CN.md"
@@ -36,7 +40,7 @@ WIDTH = "100"
 _BLOCK = re.compile(r"^```(console|diff)\n(.*?)^```$|^<!-- at (\S+ \S+) -->$", re.M | re.S)
 _PROMPT = "$ "
 _FINGERPRINT = re.compile(r"\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{12}\b")
-_STAND_INS = [f"{letter}{digit}" * 6 for digit, letter in enumerate("abcdef", 1)]
+_STAND_INS = [f"{'abcdef'[n % 6]}{n % 9 + 1}" * 6 for n in range(18)]
 _SECRETS = {
     "DUBAN_SANDBOX_HTTP": "http://127.0.0.1:8080",
     "DUBAN_SANDBOX_SMTP_PORT": "2525",
@@ -66,8 +70,14 @@ class Desk:
     """What stands on the page for each fingerprint."""
 
     def let_it_be(self, words: str) -> None:
-        instant = datetime.fromisoformat(words).replace(tzinfo=ZONE)
-        clock.jump(self.folder / "clock", instant)
+        """Let it be that time, after the service has done what each day until then brought."""
+        until = datetime.fromisoformat(words).replace(tzinfo=ZONE)
+        command = [sys.executable, "-m", "tests.handbook", "--work", until.isoformat()]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self._environment(), capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise UnplayableError(done.stderr)
 
     def run(self, command: str) -> str:
         """Return what a command prints, as a terminal shows it."""
@@ -118,6 +128,7 @@ class Desk:
             "COLUMNS": WIDTH,
             "DUBAN_CONFIG": "config",
             "DUBAN_STATE": "state",
+            "DUBAN_DESK": str(self.folder),
             "DUBAN_CLOCK": str(self.folder / "clock"),
         }
 
@@ -132,8 +143,29 @@ def set_up(folder: Path) -> Desk:
     if ended.returncode:
         raise UnplayableError(ended.stderr)
     shutil.move(folder / "state" / "config", folder / "config")
-    desk.let_it_be(f"{STANDS} 09:30")
+    clock.jump(folder / "clock", datetime.fromisoformat(f"{STANDS} 09:30").replace(tzinfo=ZONE))
     return desk
+
+
+def work(until: datetime) -> None:
+    """Do on the desk what each morning brings; what is sent is collected here."""
+    database = Path(os.environ["DUBAN_DESK"]) / "state" / "duban.db"
+    engine = open_engine(f"sqlite:///{database}")
+    rules = ActiveRules(engine)
+    deliverer = Deliverer(engine, rules, lambda rule_set: dict.fromkeys(rule_set.channels, Collected))
+    tick = deliver_here(engine, deliverer, rules)
+    for instant in [*_mornings(clock.now().astimezone(ZONE), until), until]:
+        clock.jump(Path(os.environ["DUBAN_CLOCK"]), instant)
+        tick(clock.now())
+    engine.dispose()
+
+
+def _mornings(now: datetime, until: datetime) -> Iterator[datetime]:
+    for day in range((until.date() - now.date()).days + 1):
+        for at in (time(0, 1), time(9, 40)):
+            instant = datetime.combine(now.date() + timedelta(days=day), at, ZONE)
+            if now < instant < until:
+                yield instant
 
 
 def play(page: str, desk: Desk) -> str:
@@ -180,7 +212,11 @@ def differences(page: Path = PAGE) -> Mapping[str, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.handbook", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the page right")
+    parser.add_argument("--work", type=datetime.fromisoformat, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.work:
+        work(given.work)
+        return 0
     found = differences()
     if given.write:
         PAGE.write_text(found["must be"], encoding="utf-8")

@@ -116,12 +116,12 @@ def fold(text: str, width: int) -> list[str]:
 
 
 def _cut(text: str, width: int) -> int:
-    """Return after how many characters to break: at the last pause in the second half, else anywhere."""
+    """Return after how many characters to break: at the last pause that is not near the beginning, else anywhere."""
     most = next(n for n in range(min(len(text), width), 0, -1) if columns(text[:n]) <= width or n == 1)
     places = [n for n in range(most, 0, -1) if _may_break(text[n - 1], text[n])]
     pauses = (n for n in places if text[n - 1] in _BREAK_AFTER or text[n] in _BREAK_BEFORE)
     near = next(pauses, 0)
-    return near if columns(text[:near]) * 2 > width else next(iter(places), most)
+    return near if columns(text[:near]) * 4 > width else next(iter(places), most)
 
 
 def _may_break(before: str, after: str) -> bool:
