@@ -162,10 +162,9 @@ def work(until: datetime) -> None:
 
 def _mornings(now: datetime, until: datetime) -> Iterator[datetime]:
     for day in range((until.date() - now.date()).days + 1):
-        for at in (time(0, 1), time(9, 40)):
-            instant = datetime.combine(now.date() + timedelta(days=day), at, ZONE)
-            if now < instant < until:
-                yield instant
+        instant = datetime.combine(now.date() + timedelta(days=day), time(9, 10), ZONE)
+        if now < instant < until:
+            yield instant
 
 
 def play(page: str, desk: Desk) -> str:

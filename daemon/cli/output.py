@@ -116,7 +116,7 @@ def fold(text: str, width: int) -> list[str]:
 
 
 def _cut(text: str, width: int) -> int:
-    """Return after how many characters to break: at the last pause that is not near the beginning, else anywhere."""
+    """Return after how many characters to break: at the last pause, unless that is near the beginning."""
     most = next(n for n in range(min(len(text), width), 0, -1) if columns(text[:n]) <= width or n == 1)
     places = [n for n in range(most, 0, -1) if _may_break(text[n - 1], text[n])]
     pauses = (n for n in places if text[n - 1] in _BREAK_AFTER or text[n] in _BREAK_BEFORE)
