@@ -92,9 +92,7 @@ def _print(
         for each in found
     ]
     titles = [CHANNELS.get(name, name) for name in channels]
-    table(
-        ("人员", "岗位", "合计", *titles, "最多的一天", "超出额度改走的"), rows, empty="这个月没有发出过通知"
-    )
+    table(("人员", "岗位", "合计", *titles, "最多的一天", "因额度改走"), rows, empty="这个月没有发出过通知")
 
 
 def _json(each: Borne, people: dict[int, PersonLine], first: date, last: date) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def _base_faults(name: str, text: str, shipped: str) -> Iterator[Fault]:
     the SHA-256 of the shipped text.
     """
     place, now = f"{TEMPLATES}/{name}", base(shipped)
-    line = f"{{#- 底本 {now} -#}}"
+    line = base_line(shipped)
     said = _BASE.match(text.split("\n", 1)[0])
     if said is None:
         message = "没有写明改自哪一版，程序升级后自带的文字有变时无法提醒"
@@ -157,6 +157,11 @@ def _base_faults(name: str, text: str, shipped: str) -> Iterator[Fault]:
     elif said[1] != now:
         message = f"程序自带的这份文字已经变了（底本 {said[1]}，现在 {now}）"
         yield Fault(place, 1, 1, "", message, f"请对照新的文字，核对后把第一行改为 {line}")
+
+
+def base_line(shipped: str) -> str:
+    """Return the first line of an office's own text: the version that it is made from."""
+    return f"{{#- 底本 {base(shipped)} -#}}"
 
 
 def base(shipped: str) -> str:

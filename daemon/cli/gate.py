@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from daemon.config.history import Rename, Renamed
     from daemon.config.source import RuleSource
 
-SHOWN = 12
-"""How many lines of one kind a preview shows; the rest is counted."""
+SHOWN, NAMED = 12, 3
+"""How many lines of one kind a preview shows, and how many ladders it names; the rest is counted."""
 
 
 def put_in_force(
@@ -30,7 +30,7 @@ def put_in_force(
     with working("正在比较新旧规则"):
         expected = preview(context.engine, source, context.now, renamed)
     if expected is not None and not expected.same:
-        say(*_lines(expected))
+        say(*_lines(expected), *([_question(expected)] if yes else []))
         confirm(_question(expected), yes=yes)
     with working("正在启用"):
         plan_due(context.engine, ActiveRules(context.engine), context.now)
@@ -65,7 +65,8 @@ def _rename_question(rename: Rename) -> str:
 def _question(expected: Preview) -> str:
     ladders = f"变动梯次 {len(expected.changed)}"
     if expected.changed:
-        ladders += f"（{'、'.join(expected.changed)}）"
+        more = "等" if len(expected.changed) > NAMED else ""
+        ladders += f"（{'、'.join(expected.changed[:NAMED])}{more}）"
     moved = f"，改动日期 {expected.moved} 处" if expected.moved else ""
     looked = f"重新查看 {expected.touched} 项{moved}"
     return f"将启用改过的规则：{ladders}，{looked}，其中立即应说的 {expected.owed} 条"

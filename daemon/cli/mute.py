@@ -111,7 +111,7 @@ def _say_time(line: MuteLine, zone: tzinfo) -> str:
 def _say_effect(line: MuteLine, touched: int) -> str:
     if line.kind == "person":
         return "；其间编发给此人的事项不发，记明原因"
-    return f"；涉及 {touched} 条督办线索"
+    return f"；涉及 {touched} 项（一件问题在一个梯次里算一项）"
 
 
 @app.command("list")

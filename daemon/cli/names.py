@@ -45,7 +45,7 @@ def case_named(connection: Connection, no: str) -> str:
     if found := folded.get(typed.casefold()):
         return found
     alike = [each for each in known if _serial(each) == _serial(typed)]
-    raise _unknown("编号为此的问题", typed, alike or known, "duban case list")
+    raise _unknown("这个编号的问题：", typed, alike or known, "duban case list")
 
 
 def _serial(no: str) -> int | None:

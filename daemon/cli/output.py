@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 
 from daemon.errors import Fault, RefusedError
@@ -58,43 +61,75 @@ def answer(*lines: str) -> None:
 
 def _clean(text: object) -> str:
     """Return text without control characters: a workbook must not steer the terminal."""
-    return "".join(char if char.isprintable() else " " for char in str(text))
+    return "".join(char if char.isprintable() or char == "\u3000" else " " for char in str(text))
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "没有") -> None:
-    """Print a table; where nobody looks on, plain columns without frames or colours."""
+    """Print a table as wide as the terminal; unfolded where nobody looks on and ``COLUMNS`` is not set."""
     cells = [["" if cell is None else _clean(cell) for cell in row] for row in rows]
     if not cells:
         say(empty)
-    elif sys.stdout.isatty():
-        _framed(titles, cells)
-    else:
-        _columns(titles, cells)
-
-
-def _framed(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    made = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for title in titles:
-        made.add_column(title, overflow="fold")
-    for row in rows:
-        made.add_row(*map(Text, row))
-    Console().print(made)
-
-
-def _columns(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    every = [list(titles), *rows]
-    widths = [max(_width(row[n]) for row in every) for n in range(len(titles))]
+        return
+    every = [list(titles), *cells]
+    widths = fitting([max(columns(row[n]) for row in every) for n in range(len(titles))], _room())
     for row in every:
-        padded = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(padded).rstrip())
+        folded = [fold(cell, width) for cell, width in zip(row, widths, strict=True)]
+        for line in zip_longest(*folded, fillvalue=""):
+            padded = (cell + " " * (width - columns(cell)) for cell, width in zip(line, widths, strict=True))
+            print(_GAP.join(padded).rstrip())
 
 
-def _width(text: str) -> int:
+_GAP = "  "
+_NARROWEST = 8
+_BREAK_AFTER, _BREAK_BEFORE, _NEVER_FIRST = "，；、。： /", "（", "，；、。：）”"
+
+
+def _room() -> int | None:
+    """Return how many columns there are; ``None`` where a line may be of any length."""
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        return None
+    return shutil.get_terminal_size().columns
+
+
+def fitting(widths: Sequence[int], room: int | None) -> list[int]:
+    """Return the widths that columns get: the widest give way first, down to one common width."""
+    found = list(widths)
+    if room is None:
+        return found
+    free = room - len(_GAP) * (len(found) - 1)
+    while sum(found) > free and max(found) > _NARROWEST:
+        found[found.index(max(found))] -= 1
+    return found
+
+
+def fold(text: str, width: int) -> list[str]:
+    """Return a text in lines of at most ``width`` columns, broken where a reader would pause if that is near.
+
+    Digits and Latin letters are not torn apart, and no line begins with a comma.
+    """
+    lines = []
+    while columns(text) > width:
+        cut = _cut(text, width)
+        lines.append(text[:cut].rstrip())
+        text = text[cut:].lstrip()
+    return [*lines, text]
+
+
+def _cut(text: str, width: int) -> int:
+    """Return after how many characters to break: at the last pause, unless that is near the beginning."""
+    most = next(n for n in range(min(len(text), width), 0, -1) if columns(text[:n]) <= width or n == 1)
+    places = [n for n in range(most, 0, -1) if _may_break(text[n - 1], text[n])]
+    pauses = (n for n in places if text[n - 1] in _BREAK_AFTER or text[n] in _BREAK_BEFORE)
+    near = next(pauses, 0)
+    return near if columns(text[:near]) * 4 > width else next(iter(places), most)
+
+
+def _may_break(before: str, after: str) -> bool:
+    torn = before.isascii() and after.isascii() and not {before, after} & set(" /")
+    return not torn and after not in _NEVER_FIRST
+
+
+def columns(text: str) -> int:
     """Return how many columns a terminal gives to a text."""
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
@@ -102,9 +137,9 @@ def _width(text: str) -> int:
 def pairs(rows: Sequence[tuple[str, object]]) -> None:
     """Print titles with their values, one a line; those without a value are left out."""
     shown = [(title, value) for title, value in rows if value not in (None, "")]
-    width = max((_width(title) for title, _ in shown), default=0)
+    width = max((columns(title) for title, _ in shown), default=0)
     for title, value in shown:
-        answer(f"{title}{' ' * (width - _width(title))}  {value}")
+        answer(f"{title}{' ' * (width - columns(title))}  {value}")
 
 
 def confirm(question: str, *, yes: bool) -> None:

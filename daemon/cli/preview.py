@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Connection, Engine
 
@@ -36,6 +36,12 @@ class MovedInstant:
     after: str
     past: bool
     """Whether the new day lies behind, so that it is owed at once."""
+
+    on: date
+    """The earlier of the two days: what moves soonest is shown first."""
+
+    def soonest(self) -> tuple[date, str, str]:
+        return self.on, self.subject, self.rung
 
     def say(self) -> str:
         owed = "（已过，立即应说）" if self.past else ""
@@ -84,7 +90,7 @@ def preview(
 def _compared(connection: Connection, change: Change, files: tuple[str, ...], now: datetime) -> Preview:
     assert change.before is not None
     rows = list(_rows(connection, change))
-    moved = _Moves(connection, change.before, change.after, now).of(rows)
+    moved = sorted(_Moves(connection, change.before, change.after, now).of(rows), key=MovedInstant.soonest)
     return Preview(
         same=False,
         changed=change.changed,
@@ -132,4 +138,5 @@ class _Moves:
         before, after = (local_day(o.instant, zone) for o in (moved.before, moved.after))
         words = f"{say_offset(moved.rung.wording.at, ladder.anchor)}{moved.rung.act.label}"
         past = moved.after.instant < self.now
-        return MovedInstant(known.name_of(subject), words, say_day(before), say_day(after), past)
+        name, first = known.name_of(subject), min(before, after)
+        return MovedInstant(name, words, say_day(before), say_day(after), past, first)

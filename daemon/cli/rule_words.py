@@ -44,6 +44,10 @@ class RungWords:
     def line(self) -> str:
         return f"{self.when}，{self.what}，送{self.whom}（{self.how}）"
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return (self.when, self.what, f"送{self.whom}", self.how)
+
 
 def rung_words(ladder: Ladder, rung: Rung, rules: RuleSet) -> RungWords:
     return RungWords(ladder.id, rung.id, _when(ladder, rung), _whom(rung), _how(rung, rules), _what(rung))
@@ -107,13 +111,17 @@ def ladder_title(ladder: Ladder) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RungChange:
-    """A rung before and after an edit, in words; ``None`` where there is none. ``old`` is its former name."""
+    """A rung before and after an edit, in words; ``None`` where there is none.
+
+    ``old`` is its former name; ``parts`` are those of its words that differ, before and after.
+    """
 
     ladder: str
     rung: str
     before: str | None
     after: str | None
     old: str | None = None
+    parts: tuple[tuple[str, str], ...] = ()
 
     def say(self) -> str:
         name = f"{self.ladder}/{self.rung}"
@@ -124,7 +132,7 @@ class RungChange:
         renamed = f"（由 {self.old} 改名）" if self.old else ""
         if self.before == self.after:
             return f"{name}{renamed}：内容不变"
-        return f"{name}{renamed}：{self.before} → {self.after}"
+        return f"{name}{renamed}：{'；'.join(f'{before} → {after}' for before, after in self.parts)}"
 
 
 def rung_changes(old: RuleSet, new: RuleSet) -> list[RungChange]:
@@ -134,12 +142,19 @@ def rung_changes(old: RuleSet, new: RuleSet) -> list[RungChange]:
         past = _past(old, ladder)
         for rung in ladder.rungs:
             former = _former(past, rung)
-            before = rung_words(past, former, old).line if past and former else None
-            after = rung_words(ladder, rung, new).line
+            before = rung_words(past, former, old) if past and former else None
+            after = rung_words(ladder, rung, new)
             name = former.id if former and former.id != rung.id else None
-            if before != after or name:
-                found.append(RungChange(ladder.id, rung.id, before, after, name))
+            if before is None or before.parts != after.parts or name:
+                found.append(_change(before, after, name))
     return [*found, *_struck_out(old, new)]
+
+
+def _change(before: RungWords | None, after: RungWords, name: str | None) -> RungChange:
+    if before is None:
+        return RungChange(after.ladder, after.rung, None, after.line)
+    parts = tuple((one, other) for one, other in zip(before.parts, after.parts, strict=True) if one != other)
+    return RungChange(after.ladder, after.rung, before.line, after.line, name, parts)
 
 
 def _past(old: RuleSet, ladder: Ladder) -> Ladder | None:

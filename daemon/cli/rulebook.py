@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli.commands import App
-from daemon.cli.context import Context, shipped
+from daemon.cli.context import Context, find_config, shipped
 from daemon.cli.options import By, Config, Json, Note, Yes
 from daemon.cli.output import answer, emit, local, say, table
 from daemon.errors import NotFoundError, RefusedError
@@ -39,6 +39,9 @@ def show(
         str | None, typer.Option("--case", metavar="编号", help="这件问题的时间表；不写用一件样例问题")
     ] = None,
     timeline: Annotated[bool, typer.Option("--timeline", help="连同样例问题的时间表")] = False,
+    disk: Annotated[
+        bool, typer.Option("--disk", help="看配置文件夹里改好、还没有启用的；不写为现行的")
+    ] = False,
     to: Annotated[
         Path | None, typer.Option("--to", metavar="DIR", help="把这套规则的文件写到这个新文件夹")
     ] = None,
@@ -49,9 +52,9 @@ def show(
     from daemon.cli.timeline import case_timeline, sample_timeline, sample_title
 
     with Context.open(config) as context:
-        rules, ladder = _rules_and_ladder(context, what)
+        rules, ladder = _rules_and_ladder(context, what, disk=disk)
         if to is not None:
-            _write(_source(context, what or ACTIVE[0]), to)
+            _write(_source(context, what or (DISK if disk else ACTIVE)[0]), to)
             return
         lines = []
         if case is not None:
@@ -68,11 +71,11 @@ def show(
         _print_timeline(lines, title)
 
 
-def _rules_and_ladder(context: Context, what: str | None) -> tuple[RuleSet, str | None]:
+def _rules_and_ladder(context: Context, what: str | None, *, disk: bool) -> tuple[RuleSet, str | None]:
     """Return the rules asked for, and one of their ladders where one was named."""
     from daemon.config.compiled import compile_rules
 
-    rules = context.rules()
+    rules = compile_rules(_source(context, DISK[0])) if disk else context.rules()
     if what is None or what in rules.ladders:
         return rules, rules.ladders[what].id if what else None
     if what not in (*DISK, *ACTIVE) and not _looks_like_hash(what):
@@ -239,6 +242,29 @@ def rollback(
                 "注意：配置文件夹里还是另一套，下次 duban reload 或重启 duban run 会重新启用它。"
                 f"用 duban rules show {source.hash[:12]} --to 新文件夹 取回这一套的文件，再放回配置文件夹"
             )
+
+
+@app.command()
+def text(
+    name: Annotated[str, typer.Argument(metavar="文字", help="如 email/urge.unit，见 templates/README.md")],
+    config: Config = None,
+) -> None:
+    """把一份自带的文字放到配置文件夹的 templates/ 里，供修改；第一行写好底本。"""
+    from daemon.cli.checking_texts import base_line
+    from daemon.config.words import nearest
+
+    ours, directory = shipped("templates"), find_config(config)
+    names = [str(path.relative_to(ours).with_suffix("")) for path in sorted(ours.rglob("*.j2"))]
+    wanted = name.removesuffix(".j2")
+    if wanted not in names:
+        raise NotFoundError(f"没有“{name}”这份文字；{nearest(wanted, names)}")
+    place = directory / "templates" / f"{wanted}.j2"
+    if place.exists():
+        raise RefusedError(f"{place} 已经有了：请直接修改，或先移走")
+    words = (ours / f"{wanted}.j2").read_text(encoding="utf-8")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(f"{base_line(words)}\n{words}", encoding="utf-8")
+    answer(f"已放到 {place}；改好后执行 duban check")
 
 
 def _source(context: Context, which: str) -> RuleSource:

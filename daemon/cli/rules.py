@@ -33,8 +33,8 @@ def check(
         told = {"faults": found.faults, "warnings": doubts}
         emit({**{k: [_check_json(f) for f in v] for k, v in told.items()}, "skipped": skipped})
     else:
-        say(*map(str, found.faults), *(f"警告 {doubt}" for doubt in doubts))
-        say(*(f"未核对 {words}" for words in skipped))
+        say(*map(str, found.faults))
+        answer(*(f"警告 {doubt}" for doubt in doubts), *(f"未核对 {words}" for words in skipped))
         answer(_summary(found, len(doubts)))
     if found.faults or (strict and doubts):
         raise typer.Exit(1)

@@ -36,7 +36,11 @@ def simulate(
     config: Config = None,
     against: Annotated[
         Path | None,
-        typer.Option("--against", metavar="DIR", help="另一个配置文件夹：换成它，谁多收、谁少收、哪些改期"),
+        typer.Option(
+            "--against",
+            metavar="DIR",
+            help="另一个配置文件夹：换成它，谁多收、谁少收、哪些改期；写正在用的文件夹，则与现行规则比",
+        ),
     ] = None,
     history: Annotated[
         Path | None, typer.Option("--history", metavar="台账.xlsx", help="这段时间里发生的事：一份台账")
@@ -91,6 +95,18 @@ class _Play:
         self.source = load_rules(directory, shipped("templates"))
         events = history or ledger
         self._history = sheets.read(events) if events else None
+
+    def in_force(self) -> RuleSource | None:
+        """Return the rules in force on what is on file; ``None`` where none were activated yet."""
+        from daemon.activate import source_of
+        from daemon.store import rules
+        from daemon.store.engine import reading
+
+        if self._engine is None:
+            return None
+        with reading(self._engine) as connection:
+            active = rules.active_hash(connection)
+            return source_of(connection, active) if active else None
 
     def said(self, source: RuleSource, what: str = "") -> Iterator[Mapping[str, Any]]:
         """Yield what ``source`` would say, line by line; the copy is thrown away when all has been read."""
@@ -205,7 +221,10 @@ def _compare(play: _Play, against: Path, *, xlsx: Path | None, as_json: bool) ->
     from daemon.config.source import load_rules
 
     other = load_rules(find_config(against), shipped("templates"))
-    before = Heard().hear(play.said(play.source, f"推演 {play.directory}"))
+    old, name = play.source, str(play.directory)
+    if other.hash == old.hash and (active := play.in_force()):
+        old, name = active, "现行规则"  # the folder was edited in place
+    before = Heard().hear(play.said(old, f"推演 {name}"))
     after = Heard().hear(play.said(other, f"推演 {against}"))
     found = compare(before, after)
     if xlsx:
@@ -213,7 +232,7 @@ def _compare(play: _Play, against: Path, *, xlsx: Path | None, as_json: bool) ->
     if as_json:
         emit(comparison_json(found))
     else:
-        print_comparison(found, str(play.directory), str(against))
+        print_comparison(found, name, str(against))
 
 
 def _write(path: Path, tables: Iterable[tuple[str, Any, Any]]) -> None:

@@ -36,7 +36,7 @@ _SANDBOX = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
 
 SAMPLE: Names = {
     "open": True, "unsigned": True, "overdue": False, "key": False, "days_left": 9,
-    "rate": 0.5, "total": 8, "closed": 4, "missing": 1, "reachable": 0.75, "verdict": Verdict.MISSED.value,
+    "rate": 0.5, "total": 8, "closed": 4, "missing": 1, "verdict": Verdict.MISSED.value,
     "behind": True, "pace": 5, "min_cases": 5,
     "case": {
         "no": "PS-2018-0001", "state": State.ASSIGNED.value, "due_on": date(2018, 12, 31),

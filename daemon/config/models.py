@@ -294,7 +294,9 @@ class LadderFile(Shape):
     about: KindWord = key(
         "说的是什么：case 问题，filing 报送，target 目标，phase 阶段，campaign 行动", "case"
     )
-    anchor: AnchorWord = key("基准日，从哪个日期算起", "due", alias="from")
+    anchor: AnchorWord = key(
+        "基准日，从哪个日期算起；只有写 due 的梯次，提醒过了时限还没发出的作废", "due", alias="from"
+    )
     when: str | None = key("满足什么条件才发，不写用 defaults.when", 'case.state == "returned"', default=None)
     per: Literal["unit"] | None = key("写 unit 时每个单位各看各的", "unit", default=None)
     was: str | None = key("改名前叫什么，写了就不会重新发一遍", "case-due", default=None)

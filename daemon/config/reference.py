@@ -50,7 +50,6 @@ NAME_TITLES = {
     "total": "问题数（不含已撤销）",
     "closed": "已销号数",
     "missing": "离目标还差几件",
-    "reachable": "到期前能办结的都办结时的整改率",
     "verdict": "达标与否：reached、missed、no_cases",
     "behind": "落后于序时进度",
     "pace": "序时进度应办结的件数",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, tzinfo
 
 from daemon.domain.ladder import Addressee, Part, Rung
-from daemon.domain.people import Recipient
+from daemon.domain.people import EVERY_UNIT, Recipient
 from daemon.domain.why import ACT_VERBS, ANCHOR_TITLES, ROLE_TITLES, say_conditions, say_day, say_wording
 from daemon.domain.workdays import CountedDay, Offset, Rest, Span, WorkdayCalendar, local_day
 
@@ -143,8 +143,9 @@ def say_recipient(
     """Say why this person: the seat, from when to when it is held, and by which way it was reached."""
     seat = f"{unit}{ROLE_TITLES[recipient.role]}{_say_tenure(*held)}"
     words = f"{'抄送' if part is Part.COPY else '发送'}{seat}"
-    if line and recipient.role is not line[0] and not recipient.own_unit:
-        words += f"（没有{ROLE_TITLES[line[0]]}，按规则改送）"
+    first = EVERY_UNIT.get(line[0], line[0]) if line else recipient.role
+    if recipient.role is not first and not recipient.own_unit:
+        words += f"（没有{ROLE_TITLES[first]}，按规则改送）"
     if recipient.own_unit:
         words += "（原定收件人属于本单位，按规定改送上一级）"
     if stood_in_for:

@@ -17,7 +17,7 @@ from tests.chaos.oracle.days import UnsupportedError
 
 MOVED = frozenset(
     (
-        *("overdue", "days_left", "rate", "total", "closed", "missing", "reachable", "verdict"),
+        *("overdue", "days_left", "rate", "total", "closed", "missing", "verdict"),
         *("behind", "pace", "unit.total", "unit.closed"),
     )
 )

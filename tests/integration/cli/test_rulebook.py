@@ -90,6 +90,11 @@ class TestShow:
         assert (ahead["day"], ahead["state"]) == ("2018-10-16", "定于 2018-10-16 09:10 发出")
         assert stands["case-returned", "back"]["fate"] == "no_anchor"
 
+    def test_what_is_edited_can_be_seen_before_it_is_in_force(self, office: Office, folder: Path) -> None:
+        change(folder / "ladders.yaml", REMIND, FIVE)
+        assert "时限前5个工作日" not in office("rules", "show", "case-due").out
+        assert "时限前5个工作日" in office("rules", "show", "case-due", "--disk").out
+
     def test_an_unknown_ladder_is_answered_with_those_there_are(self, office: Office) -> None:
         answer = office("rules", "show", "case-dew")
         assert answer.code == 1
@@ -102,14 +107,12 @@ class TestHistory:
         reload(office, "--by", "李主任", "--note", "提前两天提醒")
         newest, first = office("rules", "history", "--json").json
         assert (newest["by"], newest["note"], first["changes"]) == ("李主任", "提前两天提醒", None)
-        assert len(newest["changes"]) == 1
-        assert "时限前3个工作日" in newest["changes"][0]
-        assert "时限前5个工作日" in newest["changes"][0]
+        assert newest["changes"] == ["case-due/remind：时限前3个工作日 → 时限前5个工作日"]
 
     def test_diff_says_it_in_words_and_by_line(self, office: Office, folder: Path) -> None:
         change(folder / "ladders.yaml", REMIND, FIVE)
         said = office("rules", "diff").out
-        assert "case-due/remind：时限前3个工作日" in said
+        assert "case-due/remind：时限前3个工作日 → 时限前5个工作日\n" in said
         assert "\n-      remind:     {at: -3 workdays" in said
         assert "\n+      remind:     {at: -5 workdays" in said
         assert "没有差别" in office("rules", "diff", "active", "active").out
@@ -249,6 +252,31 @@ def test_why_counts_the_days_one_by_one(busy_office: Office) -> None:
     assert [day["number"] for day in counted if day["number"]] == list(range(1, 11))
 
 
+class TestText:
+    def test_a_shipped_text_is_put_where_it_is_edited_and_says_what_it_is_made_from(
+        self, office: Office, folder: Path
+    ) -> None:
+        assert office("rules", "text", "email/urge.unit").code == 0
+        own = folder / "templates" / "email" / "urge.unit.j2"
+        assert own.read_text(encoding="utf-8").startswith("{#- 底本 ")
+        checked = office("check", "--json").json
+        assert (checked["faults"], [w for w in checked["warnings"] if w["file"].startswith("templates")]) == (
+            [],
+            [],
+        )
+        own.write_text("改过", encoding="utf-8")
+        assert office("rules", "text", "email/urge.unit").code == 1, (
+            "what the office wrote is not overwritten"
+        )
+        assert own.read_text(encoding="utf-8") == "改过"
+
+    def test_an_unknown_text_is_answered_with_the_nearest(self, office: Office, folder: Path) -> None:
+        answer = office("rules", "text", "email/urge.units")
+        assert answer.code == 1
+        assert "是不是“email/urge.unit”？" in answer.err
+        assert not (folder / "templates").exists()
+
+
 class TestAgainst:
     def test_one_offset_moved_moves_exactly_its_items(
         self, busy_office: Office, folder: Path, tmp_path: Path
@@ -272,6 +300,11 @@ class TestAgainst:
         assert len(rows) == len(found["moved"])
         before = hash_of(busy_office)
         assert busy_office("simulate", *stretch, "--against", folder, "--json").json["moved"] == []
+        change(folder / "ladders.yaml", REMIND, FIVE)
+        in_place = busy_office("simulate", *stretch, "--against", folder, "--json").json
+        assert in_place["moved"] == found["moved"], (
+            "what was edited in place is compared with what is in force"
+        )
         assert hash_of(busy_office) == before
 
     def _reminded(self, office: Office, workdays: int) -> set[tuple[str, str]]:

@@ -76,7 +76,8 @@ def test_a_channel_that_no_holder_of_a_role_has_is_a_warning(office: Office) -> 
 
 def test_without_a_database_it_says_what_it_did_not_look_at(bare: Office) -> None:
     answer = bare("check")
-    assert "未核对 名录里的联系方式（数据库还没有建立" in answer.err
+    assert "未核对 名录里的联系方式（数据库还没有建立" in answer.out
+    assert answer.faults == []
     assert not (bare.state / "duban.db").exists()
 
 

@@ -49,6 +49,13 @@ def test_nothing_calls_indexes_or_names_what_is_not_published(text: str) -> None
         check_condition(text, CASE)
 
 
+def test_what_is_known_only_as_things_stand_now_is_no_name() -> None:
+    """A ``when`` is judged as of an instant; what can still be closed in time is not."""
+    with pytest.raises(WordError, match="没有“reachable”这个名称") as refused:
+        check_condition("reachable < 0.6", SubjectKind.TARGET)
+    assert "missing" in refused.value.hint
+
+
 def test_values_of_the_campaign_are_known() -> None:
     check_condition('phase.id == "rectify"', PHASE, {"phase.id": ["plan", "rectify"]})
     with pytest.raises(WordError, match="rectifi"):

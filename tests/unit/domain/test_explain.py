@@ -9,7 +9,9 @@ import pytest
 from daemon.config.models import CalendarFile
 from daemon.config.offdays import office_days
 from daemon.config.words import offset
-from daemon.domain.explain import say_counting
+from daemon.domain.explain import say_counting, say_recipient
+from daemon.domain.ladder import Addressee, Part, Role
+from daemon.domain.people import Recipient
 from daemon.domain.workdays import Rest
 
 WORKDAYS = office_days(CalendarFile()).calendar()
@@ -84,3 +86,20 @@ def test_the_last_day_counted_is_the_day_itself(count: int, anchor: str) -> None
 def test_a_day_knows_the_notice_that_set_it(day: str, rest: Rest, source: str) -> None:
     on = date.fromisoformat(day)
     assert (WORKDAYS.rest(on), WORKDAYS.sources.get(on, "")) == (rest, source)
+
+
+@pytest.mark.parametrize(
+    ("line", "role", "words"),
+    [
+        ((Role.UNITS_HEAD,), Role.UNIT_HEAD, "发送明城镇主要领导"),
+        ((Role.UNITS_LIAISON,), Role.UNIT_LIAISON, "发送明城镇联络员"),
+        ((Role.UNIT_DEPUTY, Role.UNIT_HEAD), Role.UNIT_DEPUTY, "发送明城镇分管领导"),
+        (
+            (Role.UNIT_DEPUTY, Role.UNIT_HEAD),
+            Role.UNIT_HEAD,
+            "发送明城镇主要领导（没有分管领导，按规则改送）",
+        ),
+    ],
+)
+def test_only_who_stands_in_for_an_empty_seat_is_said_to(line: Addressee, role: Role, words: str) -> None:
+    assert say_recipient(Recipient(1, role, 7), line, Part.TO, "明城镇", "") == words
