@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,9 +19,9 @@ from daemon.config.compiled import RuleSet
 from daemon.config.source import RuleSource
 from daemon.deliver import Deliverer, documents
 from daemon.errors import FaultyInputError
-from daemon.intake import Dated, History, check_sheets, import_sheets
+from daemon.intake import History, check_sheets, first_of_each, import_sheets
 from daemon.loop import busy, next_instant, tick
-from daemon.scan import scan_subject
+from daemon.scan import scan_subjects
 from daemon.sheets import CaseRow, Sheet
 from daemon.store import agenda, mode, notices, report
 from daemon.store.engine import open_engine, reading, writing
@@ -85,12 +84,12 @@ class World:
         """Let events come before the rungs of their moment; between two of one case look at it alone."""
         while scripts and scripts[0].at <= now:
             scripts.pop(0).act(now)
-        events: list[Dated] = self.history.due(now) if self.history else []
-        for event, following in zip_longest(events, events[1:]):
-            assert self.history is not None
-            subject = self.history.happen(event, now)
-            if subject and following and following.no == event.no:
-                scan_subject(self.engine, self.rules(), subject, now)
+        events = self.history.due(now) if self.history else []
+        while self.history and events:
+            first, events = first_of_each(events)
+            happened = self.history.happen(first, now)
+            between = [happened[event.no] for event in events if event.no in happened]
+            scan_subjects(self.engine, self.rules(), between, now)
 
     def _work(self, now: datetime) -> None:
         self.tick_and_settle(now)
@@ -249,8 +248,7 @@ def _said(engine: Engine, rule_set: RuleSet) -> Iterator[Mapping[str, Any]]:
 def set_scene(engine: Engine, history: History | None, start: datetime) -> None:
     """Put on file what the history says of before the start; nothing before that day is owed."""
     if history:
-        for event in history.due(start - timedelta(microseconds=1)):
-            history.happen(event, start)
+        history.happen(history.due(start - timedelta(microseconds=1)), start)
     with writing(engine) as connection:
         agenda.restart_all(connection, start)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli.context import Context, login
+from daemon.cli.context import Context
 from daemon.cli.options import By, Config, Json, Note, Yes
 from daemon.cli.output import agreed, answer, confirm, emit, local, say
 from daemon.errors import RefusedError

@@ -84,6 +84,22 @@ def of_subject(connection: Connection, subject: Subject) -> list[AgendaRow]:
     return [_row(row) for row in connection.execute(query.order_by(_c.ladder))]
 
 
+def of_subjects(connection: Connection, kind: SubjectKind, ids: Sequence[int]) -> dict[int, list[AgendaRow]]:
+    """Return the rows of many subjects, by their number."""
+    found: dict[int, list[AgendaRow]] = {}
+    for some in chunks(ids):
+        for row in map(_row, connection.execute(_OF_SUBJECTS, {"kind": kind, "ids": some})):
+            found.setdefault(row.subject.id, []).append(row)
+    return found
+
+
+_OF_SUBJECTS = (
+    select(*_COLUMNS)
+    .where(_c.subject_kind == bindparam("kind"), _c.subject_id.in_(bindparam("ids", expanding=True)))
+    .order_by(_c.subject_id, _c.ladder)
+)
+
+
 def standings(
     connection: Connection, kind: SubjectKind, ids: Sequence[int], ladders: Collection[str] | None = None
 ) -> dict[int, dict[str, Standing]]:
@@ -190,37 +206,67 @@ def move(
 ) -> dict[str, Standing]:
     """Move a subject's standings as an event demands, look at it now, and return where it stood before."""
     rows = of_subject(connection, subject)
-    fresh: list[tuple[AgendaRow, Standing]] = []
-    for row in rows:
-        ladder = ladders.get(row.ladder)
-        if ladder is not None:
-            was, is_ = before.get(ladder.anchor), after.get(ladder.anchor)
-        else:
-            # Its anchor is not known while it is out of the rules; should it come back, any may be it.
-            changed = [day for name, day in after.items() if day and day != before.get(name)]
-            was, is_ = None, max(changed, default=None)
-        fresh.append((row, moved(row.standing, kind, was, is_, now, zone)))
-    put(connection, _never_used(connection, subject, fresh), now)
+    fresh = [
+        moved_standing(row.standing, ladders.get(row.ladder), kind, before, after, now, zone) for row in rows
+    ]
+    used: Mapping[str, int] = {}
+    if any(row.standing.anchor_version != new.anchor_version for row, new in zip(rows, fresh, strict=True)):
+        used = versions_used(connection, subject.kind, [subject.id]).get(subject.id, {})
+    settled = [
+        (row, never_used(row.standing, new, used.get(row.ladder, 0)))
+        for row, new in zip(rows, fresh, strict=True)
+    ]
+    put(connection, settled, now)
     return {row.ladder: row.standing for row in rows}
 
 
-def _never_used(
-    connection: Connection, subject: Subject, rows: Sequence[tuple[AgendaRow, Standing]]
-) -> list[tuple[AgendaRow, Standing]]:
-    """Give new anchor versions numbers that nothing was settled under, not even before an undo."""
-    if all(row.standing.anchor_version == new.anchor_version for row, new in rows):
-        return list(rows)
-    d = decisions.c
-    query = select(d.ladder, func.max(d.anchor_version)).where(
-        d.subject_kind == subject.kind, d.subject_id == subject.id
-    )
-    used = {ladder: int(version) for ladder, version in connection.execute(query.group_by(d.ladder))}
-    return [
-        (row, replace(new, anchor_version=max(new.anchor_version, used.get(row.ladder, 0) + 1)))
-        if row.standing.anchor_version != new.anchor_version
-        else (row, new)
-        for row, new in rows
-    ]
+def moved_standing(
+    standing: Standing,
+    ladder: Ladder | None,
+    kind: Move,
+    before: Mapping[str, date | None],
+    after: Mapping[str, date | None],
+    now: datetime,
+    zone: tzinfo,
+) -> Standing:
+    """Return where a subject stands on a ladder after an event that moved its dated facts so.
+
+    ``None`` stands for a ladder that is out of the rules. Its anchor is not known: should it come back, any
+    day that changed may be it.
+    """
+    if ladder is not None:
+        was, is_ = before.get(ladder.anchor), after.get(ladder.anchor)
+    else:
+        changed = [day for name, day in after.items() if day and day != before.get(name)]
+        was, is_ = None, max(changed, default=None)
+    return moved(standing, kind, was, is_, now, zone)
+
+
+def never_used(before: Standing, after: Standing, used: int) -> Standing:
+    """Give a new anchor version a number that nothing was settled under, not even before an undo.
+
+    ``used`` is the highest under which anything was.
+    """
+    if before.anchor_version == after.anchor_version:
+        return after
+    return replace(after, anchor_version=max(after.anchor_version, used + 1))
+
+
+def versions_used(connection: Connection, kind: SubjectKind, ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """Return the highest anchor version under which anything was settled, by subject and ladder."""
+    found: dict[int, dict[str, int]] = {}
+    for some in chunks(ids):
+        for subject, ladder, version in connection.execute(_USED, {"kind": kind, "ids": some}):
+            found.setdefault(subject, {})[ladder] = version
+    return found
+
+
+_d = decisions.c
+_USED = (
+    select(_d.subject_id, _d.ladder, func.max(_d.anchor_version))
+    .where(_d.subject_kind == bindparam("kind"), _d.subject_id.in_(bindparam("ids", expanding=True)))
+    .group_by(_d.subject_id, _d.ladder)
+)
 
 
 _PUT = (
@@ -233,14 +279,16 @@ _PUT = (
         moved_at=bindparam("came"),
         anchor_version=bindparam("anchored"),
         due_at=bindparam("look_at"),
-        version=_c.version + 1,
+        version=_c.version + bindparam("steps"),
         set_aside=None,
     )
 )
 
 
-def put(connection: Connection, rows: Sequence[tuple[AgendaRow, Standing]], now: datetime) -> None:
-    """Set where a subject stands on its ladders, and look at it now.
+def put(
+    connection: Connection, rows: Sequence[tuple[AgendaRow, Standing]], now: datetime, steps: int = 1
+) -> None:
+    """Set where subjects stand on their ladders after so many events, and look at them now.
 
     A look that was due already stays due since then, so that releases wait for it.
     """
@@ -253,6 +301,7 @@ def put(connection: Connection, rows: Sequence[tuple[AgendaRow, Standing]], now:
             "came": standing.moved_at,
             "anchored": standing.anchor_version,
             "look_at": min(row.due_at, now) if row.due_at else now,
+            "steps": steps,
         }
         for row, standing in rows
     ]

@@ -120,6 +120,12 @@ def lines(connection: Connection, since: datetime | None, until: datetime) -> li
     return [_line(kind, sorted(seen)) for kind, seen in sorted(found.items())]
 
 
+def first_at(connection: Connection, since: datetime | None, until: datetime) -> datetime | None:
+    """Return when the first of what ``lines`` tells came up; ``None`` where there is nothing to tell."""
+    found: datetime | None = connection.execute(_FIRST, {"since": since or EARLY, "until": until}).scalar()
+    return found
+
+
 def _line(kind: LineKind, seen: list[tuple[datetime, str]]) -> Line:
     examples = tuple(dict.fromkeys(name for _, name in seen))[:EXAMPLES]
     return Line(kind, len(seen), seen[0][0], examples)
@@ -225,3 +231,4 @@ _TROUBLE = union_all(
     _new_mutes(),
     _set_aside(),
 )
+_FIRST = select(func.min(_TROUBLE.subquery().c.at))
