@@ -114,7 +114,6 @@ class Deliverer:
     pause: Callable[[float], object] = field(default=threading.Event().wait)
     rehearsing: ChannelFactories | None = None
     _own: threading.local = field(default_factory=threading.local)
-    _renderers: dict[str, Renderer] = field(default_factory=dict)
 
     def deliver(self, channel: str, ids: Sequence[int], now: datetime) -> int:
         """Send those of ``ids`` that are ready, one after the other; return how many were handed over.
@@ -322,18 +321,12 @@ class Deliverer:
                     _apply(connection, verdict, now)
                 if budgeted:
                     verdicts = [v for v in verdicts if _has_room(connection, v, rule_set, now)]
-        renderer = self._renderer(rule_set)
+        renderer = renderer_of(rule_set)
         letters: list[Letter] = []
         for verdict in verdicts:
             if letter := self._letter(verdict, look, renderer, rule_set, now):
                 letters.append(letter.rehearsed() if state.rehearsal else letter)
         return letters
-
-    def _renderer(self, rule_set: RuleSet) -> Renderer:
-        if rule_set.hash not in self._renderers:
-            self._renderers.clear()
-            self._renderers[rule_set.hash] = Renderer(rule_set.templates)
-        return self._renderers[rule_set.hash]
 
     def _letter(
         self, verdict: Verdict, look: _Look, renderer: Renderer, rule_set: RuleSet, now: datetime
@@ -372,6 +365,17 @@ class Deliverer:
                 _Recorder(connection, rule_set, now).next_leg_if_failed(claimed, why)
 
 
+_RENDERERS: dict[str, Renderer] = {}
+"""The last rule set's, by its hash: its templates are compiled once in a process."""
+
+
+def renderer_of(rule_set: RuleSet) -> Renderer:
+    if (found := _RENDERERS.get(rule_set.hash)) is None:
+        _RENDERERS.clear()
+        found = _RENDERERS[rule_set.hash] = Renderer(rule_set.templates)
+    return found
+
+
 def pass_over(engine: Engine, rule_set: RuleSet, channel: str, ids: Sequence[int], now: datetime) -> None:
     """Open the next leg of deliveries whose channel the rules no longer have."""
     log.warning("channel has gone from the rules", extra={"channel": channel, "deliveries": len(ids)})
@@ -396,7 +400,7 @@ def documents(engine: Engine, rule_set: RuleSet, notice: int, now: datetime) -> 
         drafts = [Claimed(i, number, 0, channel, 0, 0, 0, None) for i, (number, channel) in enumerate(pages)]
         look = _Look(connection, rule_set, drafts, now)
         verdicts = [look.judge(draft) for draft in drafts]
-    renderer = Renderer(rule_set.templates)
+    renderer = renderer_of(rule_set)
     written: dict[int, dict[str, dict[str, object]]] = {number: {} for number in same}
     for verdict in verdicts:
         if content := _drafted(look, verdict, renderer):

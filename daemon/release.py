@@ -500,6 +500,8 @@ def upcoming_note(connection: Connection, rule_set: RuleSet) -> UpcomingNote | N
     office could be told, nothing is upcoming: it waits until somebody takes a post.
     """
     bundle = rule_set.bundles.get(MORNING)
+    if not people.ever_held(connection, OFFICE):
+        return None
     campaigns = facts.load_campaigns(connection, rule_set.campaigns)
     since = morning.last_note(connection)
     first = morning.first_at(connection, since, FAR) if bundle and campaigns else None

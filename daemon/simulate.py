@@ -58,7 +58,7 @@ class World:
     """
 
     engine: Engine
-    rules: ActiveRules
+    rules: Callable[[], RuleSet]
     history: History | None
     scripts: Sequence[Script]
     jump: Callable[[datetime], None]
@@ -130,7 +130,9 @@ def approve_all(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
     return len(done)
 
 
-def deliver_here(engine: Engine, deliverer: Deliverer, rules: ActiveRules) -> Callable[[datetime], None]:
+def deliver_here(
+    engine: Engine, deliverer: Deliverer, rules: Callable[[], RuleSet]
+) -> Callable[[datetime], None]:
     """Return a tick whose hints are carried out on the spot: the worker's code, without Redis."""
 
     def tick_and_settle(now: datetime) -> None:
@@ -222,9 +224,13 @@ def simulate(
     What existed before the start is from that day on; what the history brings on or after it enters.
     """
     shared = folder / "clock"
-    rules = ActiveRules(engine)
+    rule_set = ActiveRules(engine)()
+
+    def rules() -> RuleSet:
+        return rule_set  # nobody else activates any here
+
     with virtual_time(shared, simulation.start):
-        history = History(engine, rules(), simulation.history) if simulation.history else None
+        history = History(engine, rule_set, simulation.history) if simulation.history else None
         set_scene(engine, history, simulation.start)
         deliverer = Deliverer(engine, rules, lambda rule_set: dict.fromkeys(rule_set.channels, Collected))
         world = World(
@@ -237,7 +243,7 @@ def simulate(
             progress,
         )
         world.run(simulation.start, simulation.end)
-    return _said(engine, rules())
+    return _said(engine, rule_set)
 
 
 def _said(engine: Engine, rule_set: RuleSet) -> Iterator[Mapping[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Integer,
     and_,
     bindparam,
     case,
@@ -68,8 +69,13 @@ _COLUMNS = (
 
 def due(connection: Connection, now: datetime, limit: int) -> list[AgendaRow]:
     """Read the rows to look at now, the longest due first."""
-    query = select(*_COLUMNS).where(_LIVE, _c.due_at <= now).order_by(_c.due_at).limit(limit)
-    return [_row(row) for row in connection.execute(query)]
+    return [_row(row) for row in connection.execute(_DUE, {"now": now, "limit": limit})]
+
+
+_IS_DUE = and_(_LIVE, _c.due_at <= bindparam("now", type_=Instant()))
+_DUE = select(*_COLUMNS).where(_IS_DUE).order_by(_c.due_at).limit(bindparam("limit", type_=Integer()))
+_EARLIEST = select(_c.due_at).where(_LIVE).order_by(_c.due_at).limit(1)
+_WAITING = select(func.count()).select_from(agenda).where(_IS_DUE)
 
 
 def rows_of(connection: Connection, keys: Iterable[tuple[str, int, str]]) -> list[AgendaRow]:
@@ -107,22 +113,22 @@ def standings(
     found: dict[int, dict[str, Standing]] = {}
     if ladders is not None and not ladders:
         return found
+    query = _STANDINGS if ladders is None else _STANDINGS.where(_c.ladder.in_(sorted(ladders)))
     for chunk in chunks(ids):
-        query = select(_c.subject_id, _c.ladder, _c.anchor_version, _c.since, _c.moved_at).where(
-            _c.subject_kind == kind, _c.subject_id.in_(chunk)
-        )
-        if ladders is not None:
-            query = query.where(_c.ladder.in_(sorted(ladders)))
-        for subject_id, ladder, *standing in connection.execute(query).all():
+        rows = connection.execute(query, {"kind": kind, "ids": chunk}).all()
+        for subject_id, ladder, *standing in rows:
             found.setdefault(subject_id, {})[ladder] = Standing(*standing)
     return found
 
 
+_STANDINGS = select(_c.subject_id, _c.ladder, _c.anchor_version, _c.since, _c.moved_at).where(
+    _c.subject_kind == bindparam("kind"), _c.subject_id.in_(bindparam("ids", expanding=True))
+)
+
+
 def earliest(connection: Connection) -> datetime | None:
     """Return the earliest moment at which anything is to be looked at."""
-    found: datetime | None = connection.execute(
-        select(_c.due_at).where(_LIVE).order_by(_c.due_at).limit(1)
-    ).scalar()
+    found: datetime | None = connection.execute(_EARLIEST).scalar()
     return found
 
 
@@ -394,7 +400,4 @@ def by_kind(subjects: Iterable[Subject]) -> dict[SubjectKind, list[int]]:
 
 def waiting(connection: Connection, now: datetime) -> int:
     """Count the rows that are due and not yet looked at."""
-    count = connection.execute(
-        select(func.count()).select_from(agenda).where(_LIVE, _c.due_at <= now)
-    ).scalar()
-    return count or 0
+    return connection.execute(_WAITING, {"now": now}).scalar() or 0

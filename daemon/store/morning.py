@@ -103,9 +103,11 @@ def waiting_line(documents: Sequence[Waiting]) -> Line:
 
 
 def last_note(connection: Connection) -> datetime | None:
-    query = select(func.max(notices.c.moment)).where(notices.c.kind == "note")
-    found: datetime | None = connection.execute(query).scalar()
+    found: datetime | None = connection.execute(_LAST_NOTE).scalar()
     return found
+
+
+_LAST_NOTE = select(func.max(notices.c.moment)).where(notices.c.kind == "note")
 
 
 def lines(connection: Connection, since: datetime | None, until: datetime) -> list[Line]:
