@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cached_property
@@ -104,6 +105,9 @@ class Outcome:
 class Deliverer:
     """Delivers notices over channels. Safe to call from several threads and processes.
 
+    ``together`` records all that is sent at once in one transaction: only where a crash takes the database
+    with it, as in a simulation.
+
     ``channels`` gives, for a rule set, how to make each of its channels; ``rehearsing`` the same while the
     database is in rehearsal (by default the same ones), when every text is marked 【演练】.
     """
@@ -113,6 +117,7 @@ class Deliverer:
     channels: ChannelFactories
     pause: Callable[[float], object] = field(default=threading.Event().wait)
     rehearsing: ChannelFactories | None = None
+    together: bool = False
     _own: threading.local = field(default_factory=threading.local)
 
     def deliver(self, channel: str, ids: Sequence[int], now: datetime) -> int:
@@ -137,7 +142,8 @@ class Deliverer:
         letters = self._prepare(claimed, rule_set, state, now)
         handed_over = 0
         outcome: Outcome | None = None
-        with self.engine.connect() as connection:  # one for all: each send has a transaction of its own
+        # One connection for all: each send has a transaction of its own.
+        with self.engine.begin() if self.together else self.engine.connect() as connection:
             for letter in letters:
                 opened = self._record_and_open(connection, outcome, letter, rule_set, now)
                 outcome = self._send(letter, opened, rule_set) if opened else None
@@ -281,7 +287,7 @@ class Deliverer:
         while outcome is not None or letter is not None:
             at = clock.monotonic()
             try:
-                with connection.begin():
+                with nullcontext() if self.together else connection.begin():
                     if outcome is not None:
                         _Recorder(connection, rule_set, now).record(outcome)
                     number = _open(connection, letter, rule_set, now) if letter else None

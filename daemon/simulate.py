@@ -23,7 +23,7 @@ from daemon.intake import History, check_sheets, first_of_each, import_sheets
 from daemon.loop import busy, next_instant, tick
 from daemon.scan import scan_subjects
 from daemon.sheets import CaseRow, Sheet
-from daemon.store import agenda, mode, notices, report
+from daemon.store import agenda, holds, mode, notices, report
 from daemon.store.engine import open_engine, reading, writing
 from daemon.store.tables import metadata
 
@@ -111,8 +111,10 @@ class World:
 
 def let_all_leave(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
     """Approve what waits, and let go what the gate on floods holds; return how many."""
-    let_go = acts.let_go(engine, rule_set, APPROVER, now)
-    return len(let_go) + approve_all(engine, rule_set, now)
+    with reading(engine) as connection:
+        held, waiting = holds.held(connection), notices.waiting(connection)
+    let_go = acts.let_go(engine, rule_set, APPROVER, now) if held else []
+    return len(let_go) + (approve_all(engine, rule_set, now) if waiting else 0)
 
 
 def approve_all(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
@@ -217,28 +219,29 @@ def prepare(
 
 
 def simulate(
-    engine: Engine, simulation: Simulation, folder: Path, progress: Progress = lambda _now: None
+    engine: Engine, simulation: Simulation, progress: Progress = lambda _now: None
 ) -> Iterator[Mapping[str, Any]]:
     """Run a simulation on ``engine``, a throw-away copy; then yield what it said, one mapping a notice.
 
     What existed before the start is from that day on; what the history brings on or after it enters.
     """
-    shared = folder / "clock"
     rule_set = ActiveRules(engine)()
 
     def rules() -> RuleSet:
         return rule_set  # nobody else activates any here
 
-    with virtual_time(shared, simulation.start):
+    with virtual_time(simulation.start):
         history = History(engine, rule_set, simulation.history) if simulation.history else None
         set_scene(engine, history, simulation.start)
-        deliverer = Deliverer(engine, rules, lambda rule_set: dict.fromkeys(rule_set.channels, Collected))
+        deliverer = Deliverer(
+            engine, rules, lambda rule_set: dict.fromkeys(rule_set.channels, Collected), together=True
+        )
         world = World(
             engine,
             rules,
             history,
             (),
-            lambda now: clock.jump(shared, now),
+            clock.stand_still,
             deliver_here(engine, deliverer, rules),
             progress,
         )
@@ -260,10 +263,10 @@ def set_scene(engine: Engine, history: History | None, start: datetime) -> None:
 
 
 @contextmanager
-def virtual_time(shared: Path, start: datetime) -> Iterator[None]:
-    """Let office time be virtual for a while."""
-    clock.share(shared, start)
+def virtual_time(start: datetime) -> Iterator[None]:
+    """Let office time be virtual for a while, in this process."""
+    clock.stand_still(start)
     try:
         yield
     finally:
-        clock.unshare()
+        clock.stand_still(None)

@@ -38,7 +38,7 @@ def held(connection: Connection, numbers: Sequence[int] = ()) -> list[int]:
     return [number for number in found if number in set(numbers)] if numbers else found
 
 
-_HELD = select(_n.id).where(_n.state == "held").order_by(_n.id)
+_HELD = select(_n.id).where(_n.state == "held").order_by(_n.created_at, _n.id)
 
 
 def let_go(connection: Connection, number: int, by: str, now: datetime) -> bool:

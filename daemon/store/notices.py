@@ -540,7 +540,7 @@ def waiting(connection: Connection) -> list[int]:
     return list(connection.execute(_WAITING).scalars())
 
 
-_WAITING = select(_n.id).where(_n.state == "waiting").order_by(_n.id)
+_WAITING = select(_n.id).where(_n.state == "waiting").order_by(_n.created_at, _n.id)
 
 
 def mark_rehearsed(connection: Connection, ids: Iterable[int]) -> None:
