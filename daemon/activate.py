@@ -218,12 +218,11 @@ class ActiveRules:
         self._rule_set: RuleSet | None = None
 
     def __call__(self) -> RuleSet:
-        with reading(self._engine) as connection:
-            activation = rules.active(connection)
-            if activation is None:
-                raise NotFoundError("还没有启用规则：请先运行 duban run 或 duban reload")
-            with self._lock:
-                if self._rule_set is None or activation.id != self._activation:
-                    self._rule_set = _compiled(connection, activation)
-                    self._activation = activation.id
-                return self._rule_set
+        with reading(self._engine) as connection, self._lock:
+            if self._rule_set is None or rules.active_id(connection) != self._activation:
+                activation = rules.active(connection)
+                if activation is None:
+                    raise NotFoundError("还没有启用规则：请先运行 duban run 或 duban reload")
+                self._rule_set = _compiled(connection, activation)
+                self._activation = activation.id
+            return self._rule_set

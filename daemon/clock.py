@@ -13,10 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 _ENV = "DUBAN_CLOCK"
+_still: datetime | None = None
 
 
 def now() -> datetime:
     """Return office time, aware, in UTC."""
+    if _still is not None:
+        return _still
     path = os.environ.get(_ENV)
     return datetime.fromisoformat(Path(path).read_text(encoding="ascii").strip()) if path else wall()
 
@@ -32,7 +35,16 @@ def monotonic() -> float:
 
 
 def is_virtual() -> bool:
-    return _ENV in os.environ
+    return _still is not None or _ENV in os.environ
+
+
+def stand_still(instant: datetime | None) -> None:
+    """Make office time virtual for this process alone: it stands still at ``instant``, until the next.
+
+    ``None`` goes back to the clock that others have.
+    """
+    global _still  # noqa: PLW0603 - this file is the one place that reads clocks
+    _still = instant.astimezone(UTC) if instant else None
 
 
 def share(path: Path, instant: datetime) -> None:

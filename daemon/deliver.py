@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cached_property
@@ -104,6 +105,9 @@ class Outcome:
 class Deliverer:
     """Delivers notices over channels. Safe to call from several threads and processes.
 
+    ``together`` records all that is sent at once in one transaction: only where a crash takes the database
+    with it, as in a simulation.
+
     ``channels`` gives, for a rule set, how to make each of its channels; ``rehearsing`` the same while the
     database is in rehearsal (by default the same ones), when every text is marked 【演练】.
     """
@@ -113,8 +117,8 @@ class Deliverer:
     channels: ChannelFactories
     pause: Callable[[float], object] = field(default=threading.Event().wait)
     rehearsing: ChannelFactories | None = None
+    together: bool = False
     _own: threading.local = field(default_factory=threading.local)
-    _renderers: dict[str, Renderer] = field(default_factory=dict)
 
     def deliver(self, channel: str, ids: Sequence[int], now: datetime) -> int:
         """Send those of ``ids`` that are ready, one after the other; return how many were handed over.
@@ -138,7 +142,8 @@ class Deliverer:
         letters = self._prepare(claimed, rule_set, state, now)
         handed_over = 0
         outcome: Outcome | None = None
-        with self.engine.connect() as connection:  # one for all: each send has a transaction of its own
+        # One connection for all: each send has a transaction of its own.
+        with self.engine.begin() if self.together else self.engine.connect() as connection:
             for letter in letters:
                 opened = self._record_and_open(connection, outcome, letter, rule_set, now)
                 outcome = self._send(letter, opened, rule_set) if opened else None
@@ -282,7 +287,7 @@ class Deliverer:
         while outcome is not None or letter is not None:
             at = clock.monotonic()
             try:
-                with connection.begin():
+                with nullcontext() if self.together else connection.begin():
                     if outcome is not None:
                         _Recorder(connection, rule_set, now).record(outcome)
                     number = _open(connection, letter, rule_set, now) if letter else None
@@ -322,18 +327,12 @@ class Deliverer:
                     _apply(connection, verdict, now)
                 if budgeted:
                     verdicts = [v for v in verdicts if _has_room(connection, v, rule_set, now)]
-        renderer = self._renderer(rule_set)
+        renderer = renderer_of(rule_set)
         letters: list[Letter] = []
         for verdict in verdicts:
             if letter := self._letter(verdict, look, renderer, rule_set, now):
                 letters.append(letter.rehearsed() if state.rehearsal else letter)
         return letters
-
-    def _renderer(self, rule_set: RuleSet) -> Renderer:
-        if rule_set.hash not in self._renderers:
-            self._renderers.clear()
-            self._renderers[rule_set.hash] = Renderer(rule_set.templates)
-        return self._renderers[rule_set.hash]
 
     def _letter(
         self, verdict: Verdict, look: _Look, renderer: Renderer, rule_set: RuleSet, now: datetime
@@ -372,6 +371,17 @@ class Deliverer:
                 _Recorder(connection, rule_set, now).next_leg_if_failed(claimed, why)
 
 
+_RENDERERS: dict[str, Renderer] = {}
+"""The last rule set's, by its hash: its templates are compiled once in a process."""
+
+
+def renderer_of(rule_set: RuleSet) -> Renderer:
+    if (found := _RENDERERS.get(rule_set.hash)) is None:
+        _RENDERERS.clear()
+        found = _RENDERERS[rule_set.hash] = Renderer(rule_set.templates)
+    return found
+
+
 def pass_over(engine: Engine, rule_set: RuleSet, channel: str, ids: Sequence[int], now: datetime) -> None:
     """Open the next leg of deliveries whose channel the rules no longer have."""
     log.warning("channel has gone from the rules", extra={"channel": channel, "deliveries": len(ids)})
@@ -396,7 +406,7 @@ def documents(engine: Engine, rule_set: RuleSet, notice: int, now: datetime) -> 
         drafts = [Claimed(i, number, 0, channel, 0, 0, 0, None) for i, (number, channel) in enumerate(pages)]
         look = _Look(connection, rule_set, drafts, now)
         verdicts = [look.judge(draft) for draft in drafts]
-    renderer = Renderer(rule_set.templates)
+    renderer = renderer_of(rule_set)
     written: dict[int, dict[str, dict[str, object]]] = {number: {} for number in same}
     for verdict in verdicts:
         if content := _drafted(look, verdict, renderer):

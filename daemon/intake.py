@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from enum import IntEnum
-from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -15,15 +14,15 @@ from sqlalchemy import Connection, Engine
 from daemon.config.compiled import RuleSet
 from daemon.domain.campaign import Campaign
 from daemon.domain.case import Case, Event, EventKind, State
-from daemon.domain.ladder import Subject
+from daemon.domain.ladder import Subject, SubjectKind
 from daemon.domain.standing import Move
 from daemon.domain.workdays import local_day, midnight
 from daemon.errors import Fault, FaultyInputError, RefusedError
 from daemon.sheets import CaseRow, Sheet, check
 from daemon.store import cases, facts, registry, settings, subjects
 from daemon.store.cases import Gate
+from daemon.store.crowd import Crowd
 from daemon.store.engine import reading, writing
-from daemon.store.newcomers import Newcomers
 
 NOON = time(12)
 
@@ -108,7 +107,7 @@ class _Ledger:
         self.since = None if catch_up else midnight(self.today, self.campaign.zone)
         self.units = registry.units_by_name(connection)
         self.on_file = cases.all_by_no(connection, self.number, hold=True)
-        self.newcomers = Newcomers(connection, rule_set.ladders, rule_set.calendar, self.campaign.zone, now)
+        self.newcomers = Crowd(connection, rule_set.ladders, rule_set.calendar, self.campaign.zone, now)
         self.imported = imported
 
     def store(self, sheet: Sheet) -> list[Fault]:
@@ -122,7 +121,7 @@ class _Ledger:
         self.newcomers.store()
         return faults
 
-    def _gate(self, case: Case) -> Gate | Newcomers:
+    def _gate(self, case: Case) -> Gate | Crowd:
         """Return what lets events of a case through: many new ones are stored together."""
         return self.gate if case.id else self.newcomers
 
@@ -277,25 +276,33 @@ class History:
             self._next += 1
         return self._ahead[start : self._next]
 
-    def happen(self, event: Dated, now: datetime) -> Subject | None:
-        """Let one event happen; return its case's subject, ``None`` where it no longer applies."""
+    def happen(self, events: Sequence[Dated], now: datetime) -> dict[str, Subject]:
+        """Let events happen, in their order and in one transaction; what no longer applies is passed over.
+
+        Return the cases they happened to, by 编号.
+        """
         with writing(self.engine) as connection:
-            gate = Gate(connection, self.rule_set.ladders, self.rule_set.calendar, self.campaign.zone, now)
-            case = cases.by_no(connection, event.no, hold=True)
-            day = local_day(event.at, self.campaign.zone)
-            if event.step is Step.REGISTERED:
-                if case is None:
-                    draft = draft_of(event.row, self.number, self.units)
-                    registered = Event(EventKind.REGISTERED, day, self.by)
-                    since = midnight(local_day(now, self.campaign.zone), self.campaign.zone)
-                    case = gate.register(draft, registered, self.campaign.numbering, since)
-            elif case is None or not _applies(case, event.step):
+            crowd = Crowd(connection, self.rule_set.ladders, self.rule_set.calendar, self.campaign.zone, now)
+            known = crowd.take_up(event.no for event in events)
+            for event in events:
+                if case := self._happen(crowd, known.get(event.no), event, now):
+                    known[case.no] = case
+            return {no: Subject(SubjectKind.CASE, number) for no, number in crowd.store().items()}
+
+    def _happen(self, crowd: Crowd, case: Case | None, event: Dated, now: datetime) -> Case | None:
+        day, zone = local_day(event.at, self.campaign.zone), self.campaign.zone
+        if event.step is Step.REGISTERED:
+            if case is not None:
                 return None
-            else:
-                due_on = event.row.due_on if event.step is Step.ASSIGNED else None
-                kind = EventKind[event.step.name]
-                case = gate.pass_through(case, Event(kind, day, self.by, due_on=due_on), fill=True)
-            return cases.subject_of(case)
+            draft = draft_of(event.row, self.number, self.units)
+            registered = Event(EventKind.REGISTERED, day, self.by)
+            since = midnight(local_day(now, zone), zone)
+            return crowd.register(draft, registered, self.campaign.numbering, since, Move.LOOKED)
+        if case is None or not _applies(case, event.step):
+            return None
+        due_on = event.row.due_on if event.step is Step.ASSIGNED else None
+        kind = EventKind[event.step.name]
+        return crowd.pass_through(case, Event(kind, day, self.by, due_on=due_on), fill=True)
 
 
 def _applies(case: Case, step: Step) -> bool:
@@ -309,6 +316,9 @@ def _applies(case: Case, step: Step) -> bool:
             return case.state is not State.CLOSED
 
 
-def last_of_each(events: Sequence[Dated]) -> list[bool]:
-    """For each event, whether the next one of the same moment is of another case."""
-    return [a.no != b.no for a, b in pairwise(events)] + [True] * bool(events)
+def first_of_each(events: Sequence[Dated]) -> tuple[list[Dated], list[Dated]]:
+    """Part events into the first of each case, and what comes after it."""
+    first: dict[str, Dated] = {}
+    for event in events:
+        first.setdefault(event.no, event)
+    return list(first.values()), [event for event in events if first[event.no] is not event]

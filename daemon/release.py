@@ -500,15 +500,17 @@ def upcoming_note(connection: Connection, rule_set: RuleSet) -> UpcomingNote | N
     office could be told, nothing is upcoming: it waits until somebody takes a post.
     """
     bundle = rule_set.bundles.get(MORNING)
+    if not people.ever_held(connection, OFFICE):
+        return None
     campaigns = facts.load_campaigns(connection, rule_set.campaigns)
     since = morning.last_note(connection)
-    lines = morning.lines(connection, since, FAR) if bundle and campaigns else []
-    if bundle is None or not lines:
+    first = morning.first_at(connection, since, FAR) if bundle and campaigns else None
+    if bundle is None or first is None:
         return None
     campaign, about = next(iter(campaigns.items()))
-    first = max(min(line.first_at for line in lines), since or morning.EARLY)
+    first = max(first, since or morning.EARLY)
     slot = bundle.slot_from(first + INSTANT, rule_set.calendar, about.zone)
-    reached = people.directory(connection, local_day(slot, about.zone)).resolve(OFFICE, None)
+    reached = people.directory(connection, local_day(slot, about.zone), ()).resolve(OFFICE, None)
     return UpcomingNote(campaign, slot, since) if reached else None
 
 

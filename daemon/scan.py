@@ -20,7 +20,7 @@ from daemon.errors import StaleRulesError
 from daemon.store import agenda, batches, decisions, facts, rules
 from daemon.store.agenda import AgendaRow
 from daemon.store.decisions import NewDecision
-from daemon.store.engine import reading, writing
+from daemon.store.engine import chunks, reading, writing
 
 log = logging.getLogger(__name__)
 BATCH = 500
@@ -61,12 +61,14 @@ def scan(
         pause(PAUSE if len(rows) == batch else 0)
 
 
-def scan_subject(engine: Engine, rule_set: RuleSet, subject: Subject, now: datetime) -> None:
-    """Look at one subject alone, whatever else is due."""
+def scan_subjects(engine: Engine, rule_set: RuleSet, subjects: Iterable[Subject], now: datetime) -> None:
+    """Look at these subjects alone, whatever else is due."""
+    kinds = agenda.by_kind(dict.fromkeys(subjects))
     with reading(engine) as connection:
-        rows = [row for row in agenda.of_subject(connection, subject) if row.due_at and row.due_at <= now]
-    if rows:
-        look(engine, rule_set, rows, now)
+        found = [agenda.of_subjects(connection, kind, ids) for kind, ids in kinds.items()]
+    rows = [row for of_kind in found for of_one in of_kind.values() for row in of_one]
+    for some in chunks([row for row in rows if row.due_at and row.due_at <= now], BATCH):
+        look(engine, rule_set, some, now)
 
 
 def recover(engine: Engine, rule_set: RuleSet, now: datetime) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,11 +19,11 @@ from daemon.config.compiled import RuleSet
 from daemon.config.source import RuleSource
 from daemon.deliver import Deliverer, documents
 from daemon.errors import FaultyInputError
-from daemon.intake import Dated, History, check_sheets, import_sheets
+from daemon.intake import History, check_sheets, first_of_each, import_sheets
 from daemon.loop import busy, next_instant, tick
-from daemon.scan import scan_subject
+from daemon.scan import scan_subjects
 from daemon.sheets import CaseRow, Sheet
-from daemon.store import agenda, mode, notices, report
+from daemon.store import agenda, holds, mode, notices, report
 from daemon.store.engine import open_engine, reading, writing
 from daemon.store.tables import metadata
 
@@ -59,7 +58,7 @@ class World:
     """
 
     engine: Engine
-    rules: ActiveRules
+    rules: Callable[[], RuleSet]
     history: History | None
     scripts: Sequence[Script]
     jump: Callable[[datetime], None]
@@ -85,12 +84,12 @@ class World:
         """Let events come before the rungs of their moment; between two of one case look at it alone."""
         while scripts and scripts[0].at <= now:
             scripts.pop(0).act(now)
-        events: list[Dated] = self.history.due(now) if self.history else []
-        for event, following in zip_longest(events, events[1:]):
-            assert self.history is not None
-            subject = self.history.happen(event, now)
-            if subject and following and following.no == event.no:
-                scan_subject(self.engine, self.rules(), subject, now)
+        events = self.history.due(now) if self.history else []
+        while self.history and events:
+            first, events = first_of_each(events)
+            happened = self.history.happen(first, now)
+            between = [happened[event.no] for event in events if event.no in happened]
+            scan_subjects(self.engine, self.rules(), between, now)
 
     def _work(self, now: datetime) -> None:
         self.tick_and_settle(now)
@@ -112,8 +111,10 @@ class World:
 
 def let_all_leave(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
     """Approve what waits, and let go what the gate on floods holds; return how many."""
-    let_go = acts.let_go(engine, rule_set, APPROVER, now)
-    return len(let_go) + approve_all(engine, rule_set, now)
+    with reading(engine) as connection:
+        held, waiting = holds.held(connection), notices.waiting(connection)
+    let_go = acts.let_go(engine, rule_set, APPROVER, now) if held else []
+    return len(let_go) + (approve_all(engine, rule_set, now) if waiting else 0)
 
 
 def approve_all(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
@@ -131,7 +132,9 @@ def approve_all(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
     return len(done)
 
 
-def deliver_here(engine: Engine, deliverer: Deliverer, rules: ActiveRules) -> Callable[[datetime], None]:
+def deliver_here(
+    engine: Engine, deliverer: Deliverer, rules: Callable[[], RuleSet]
+) -> Callable[[datetime], None]:
     """Return a tick whose hints are carried out on the spot: the worker's code, without Redis."""
 
     def tick_and_settle(now: datetime) -> None:
@@ -216,29 +219,34 @@ def prepare(
 
 
 def simulate(
-    engine: Engine, simulation: Simulation, folder: Path, progress: Progress = lambda _now: None
+    engine: Engine, simulation: Simulation, progress: Progress = lambda _now: None
 ) -> Iterator[Mapping[str, Any]]:
     """Run a simulation on ``engine``, a throw-away copy; then yield what it said, one mapping a notice.
 
     What existed before the start is from that day on; what the history brings on or after it enters.
     """
-    shared = folder / "clock"
-    rules = ActiveRules(engine)
-    with virtual_time(shared, simulation.start):
-        history = History(engine, rules(), simulation.history) if simulation.history else None
+    rule_set = ActiveRules(engine)()
+
+    def rules() -> RuleSet:
+        return rule_set  # nobody else activates any here
+
+    with virtual_time(simulation.start):
+        history = History(engine, rule_set, simulation.history) if simulation.history else None
         set_scene(engine, history, simulation.start)
-        deliverer = Deliverer(engine, rules, lambda rule_set: dict.fromkeys(rule_set.channels, Collected))
+        deliverer = Deliverer(
+            engine, rules, lambda rule_set: dict.fromkeys(rule_set.channels, Collected), together=True
+        )
         world = World(
             engine,
             rules,
             history,
             (),
-            lambda now: clock.jump(shared, now),
+            clock.stand_still,
             deliver_here(engine, deliverer, rules),
             progress,
         )
         world.run(simulation.start, simulation.end)
-    return _said(engine, rules())
+    return _said(engine, rule_set)
 
 
 def _said(engine: Engine, rule_set: RuleSet) -> Iterator[Mapping[str, Any]]:
@@ -249,17 +257,16 @@ def _said(engine: Engine, rule_set: RuleSet) -> Iterator[Mapping[str, Any]]:
 def set_scene(engine: Engine, history: History | None, start: datetime) -> None:
     """Put on file what the history says of before the start; nothing before that day is owed."""
     if history:
-        for event in history.due(start - timedelta(microseconds=1)):
-            history.happen(event, start)
+        history.happen(history.due(start - timedelta(microseconds=1)), start)
     with writing(engine) as connection:
         agenda.restart_all(connection, start)
 
 
 @contextmanager
-def virtual_time(shared: Path, start: datetime) -> Iterator[None]:
-    """Let office time be virtual for a while."""
-    clock.share(shared, start)
+def virtual_time(start: datetime) -> Iterator[None]:
+    """Let office time be virtual for a while, in this process."""
+    clock.stand_still(start)
     try:
         yield
     finally:
-        clock.unshare()
+        clock.stand_still(None)

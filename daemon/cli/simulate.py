@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -117,15 +116,12 @@ class _Play:
         zone = _zone(source)
         start = datetime.combine(self._since, time.min, zone)
         end = datetime.combine(self._until, time(23, 59, 59), zone)
-        with (
-            TemporaryDirectory(prefix="duban-") as folder,
-            throw_away(self._engine) as copy,
-        ):
+        with throw_away(self._engine) as copy:
             rows = prepare(copy, source, start, self._people, self._history)
             if what:
                 say(what)
             with days(start, end) as progress:
-                lines = run(copy, Simulation(start, end, rows), Path(folder), progress)
+                lines = run(copy, Simulation(start, end, rows), progress)
             yield from lines
 
 

@@ -7,12 +7,13 @@ filters and the published names, and nothing that calls, indexes or loops.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
+from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, nodes
 from jinja2.environment import TemplateExpression
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -96,13 +97,44 @@ def _deferred(text: str) -> Callable[[Names], bool]:
     if text in _PLAIN:
         return lambda names: bool(names[text])
 
+    wanted = [tuple(name.split(".")) for name in sorted(names_in(text))]
+
+    @lru_cache(maxsize=1024)
+    def judged(*values: object) -> bool:
+        return _judge(text, _nested(wanted, values))
+
     def holds(names: Names) -> bool:
-        try:
-            return bool(_expression(text)(names))
-        except TypeError:  # a fact that is not known yet compares with nothing
-            return False
+        """Judge what the expression names, and each combination of values once: most subjects share them."""
+        return judged(*(_value(names, path) for path in wanted))
 
     return holds
+
+
+def _judge(text: str, names: Names) -> bool:
+    try:
+        return bool(_expression(text)(names))
+    except TypeError:  # a fact that is not known yet compares with nothing
+        return False
+
+
+def _value(names: Names, path: Sequence[str]) -> object:
+    """Return what a name stands for; raise as the sandbox does where it is not there."""
+    value: object = names
+    for part in path:
+        if not isinstance(value, Mapping) or part not in value:
+            raise UndefinedError(f"'{'.'.join(path)}' is undefined")
+        value = value[part]
+    return value
+
+
+def _nested(paths: Sequence[Sequence[str]], values: Sequence[object]) -> Names:
+    names: dict[str, Any] = {}
+    for path, value in zip(paths, values, strict=True):
+        inner = names
+        for part in path[:-1]:
+            inner = inner.setdefault(part, {})
+        inner[path[-1]] = value
+    return names
 
 
 @lru_cache(maxsize=1024)

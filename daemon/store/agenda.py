@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Integer,
     and_,
     bindparam,
     case,
@@ -68,8 +69,13 @@ _COLUMNS = (
 
 def due(connection: Connection, now: datetime, limit: int) -> list[AgendaRow]:
     """Read the rows to look at now, the longest due first."""
-    query = select(*_COLUMNS).where(_LIVE, _c.due_at <= now).order_by(_c.due_at).limit(limit)
-    return [_row(row) for row in connection.execute(query)]
+    return [_row(row) for row in connection.execute(_DUE, {"now": now, "limit": limit})]
+
+
+_IS_DUE = and_(_LIVE, _c.due_at <= bindparam("now", type_=Instant()))
+_DUE = select(*_COLUMNS).where(_IS_DUE).order_by(_c.due_at).limit(bindparam("limit", type_=Integer()))
+_EARLIEST = select(_c.due_at).where(_LIVE).order_by(_c.due_at).limit(1)
+_WAITING = select(func.count()).select_from(agenda).where(_IS_DUE)
 
 
 def rows_of(connection: Connection, keys: Iterable[tuple[str, int, str]]) -> list[AgendaRow]:
@@ -84,6 +90,22 @@ def of_subject(connection: Connection, subject: Subject) -> list[AgendaRow]:
     return [_row(row) for row in connection.execute(query.order_by(_c.ladder))]
 
 
+def of_subjects(connection: Connection, kind: SubjectKind, ids: Sequence[int]) -> dict[int, list[AgendaRow]]:
+    """Return the rows of many subjects, by their number."""
+    found: dict[int, list[AgendaRow]] = {}
+    for some in chunks(ids):
+        for row in map(_row, connection.execute(_OF_SUBJECTS, {"kind": kind, "ids": some})):
+            found.setdefault(row.subject.id, []).append(row)
+    return found
+
+
+_OF_SUBJECTS = (
+    select(*_COLUMNS)
+    .where(_c.subject_kind == bindparam("kind"), _c.subject_id.in_(bindparam("ids", expanding=True)))
+    .order_by(_c.subject_id, _c.ladder)
+)
+
+
 def standings(
     connection: Connection, kind: SubjectKind, ids: Sequence[int], ladders: Collection[str] | None = None
 ) -> dict[int, dict[str, Standing]]:
@@ -91,22 +113,22 @@ def standings(
     found: dict[int, dict[str, Standing]] = {}
     if ladders is not None and not ladders:
         return found
+    query = _STANDINGS if ladders is None else _STANDINGS.where(_c.ladder.in_(sorted(ladders)))
     for chunk in chunks(ids):
-        query = select(_c.subject_id, _c.ladder, _c.anchor_version, _c.since, _c.moved_at).where(
-            _c.subject_kind == kind, _c.subject_id.in_(chunk)
-        )
-        if ladders is not None:
-            query = query.where(_c.ladder.in_(sorted(ladders)))
-        for subject_id, ladder, *standing in connection.execute(query).all():
+        rows = connection.execute(query, {"kind": kind, "ids": chunk}).all()
+        for subject_id, ladder, *standing in rows:
             found.setdefault(subject_id, {})[ladder] = Standing(*standing)
     return found
 
 
+_STANDINGS = select(_c.subject_id, _c.ladder, _c.anchor_version, _c.since, _c.moved_at).where(
+    _c.subject_kind == bindparam("kind"), _c.subject_id.in_(bindparam("ids", expanding=True))
+)
+
+
 def earliest(connection: Connection) -> datetime | None:
     """Return the earliest moment at which anything is to be looked at."""
-    found: datetime | None = connection.execute(
-        select(_c.due_at).where(_LIVE).order_by(_c.due_at).limit(1)
-    ).scalar()
+    found: datetime | None = connection.execute(_EARLIEST).scalar()
     return found
 
 
@@ -190,37 +212,67 @@ def move(
 ) -> dict[str, Standing]:
     """Move a subject's standings as an event demands, look at it now, and return where it stood before."""
     rows = of_subject(connection, subject)
-    fresh: list[tuple[AgendaRow, Standing]] = []
-    for row in rows:
-        ladder = ladders.get(row.ladder)
-        if ladder is not None:
-            was, is_ = before.get(ladder.anchor), after.get(ladder.anchor)
-        else:
-            # Its anchor is not known while it is out of the rules; should it come back, any may be it.
-            changed = [day for name, day in after.items() if day and day != before.get(name)]
-            was, is_ = None, max(changed, default=None)
-        fresh.append((row, moved(row.standing, kind, was, is_, now, zone)))
-    put(connection, _never_used(connection, subject, fresh), now)
+    fresh = [
+        moved_standing(row.standing, ladders.get(row.ladder), kind, before, after, now, zone) for row in rows
+    ]
+    used: Mapping[str, int] = {}
+    if any(row.standing.anchor_version != new.anchor_version for row, new in zip(rows, fresh, strict=True)):
+        used = versions_used(connection, subject.kind, [subject.id]).get(subject.id, {})
+    settled = [
+        (row, never_used(row.standing, new, used.get(row.ladder, 0)))
+        for row, new in zip(rows, fresh, strict=True)
+    ]
+    put(connection, settled, now)
     return {row.ladder: row.standing for row in rows}
 
 
-def _never_used(
-    connection: Connection, subject: Subject, rows: Sequence[tuple[AgendaRow, Standing]]
-) -> list[tuple[AgendaRow, Standing]]:
-    """Give new anchor versions numbers that nothing was settled under, not even before an undo."""
-    if all(row.standing.anchor_version == new.anchor_version for row, new in rows):
-        return list(rows)
-    d = decisions.c
-    query = select(d.ladder, func.max(d.anchor_version)).where(
-        d.subject_kind == subject.kind, d.subject_id == subject.id
-    )
-    used = {ladder: int(version) for ladder, version in connection.execute(query.group_by(d.ladder))}
-    return [
-        (row, replace(new, anchor_version=max(new.anchor_version, used.get(row.ladder, 0) + 1)))
-        if row.standing.anchor_version != new.anchor_version
-        else (row, new)
-        for row, new in rows
-    ]
+def moved_standing(
+    standing: Standing,
+    ladder: Ladder | None,
+    kind: Move,
+    before: Mapping[str, date | None],
+    after: Mapping[str, date | None],
+    now: datetime,
+    zone: tzinfo,
+) -> Standing:
+    """Return where a subject stands on a ladder after an event that moved its dated facts so.
+
+    ``None`` stands for a ladder that is out of the rules. Its anchor is not known: should it come back, any
+    day that changed may be it.
+    """
+    if ladder is not None:
+        was, is_ = before.get(ladder.anchor), after.get(ladder.anchor)
+    else:
+        changed = [day for name, day in after.items() if day and day != before.get(name)]
+        was, is_ = None, max(changed, default=None)
+    return moved(standing, kind, was, is_, now, zone)
+
+
+def never_used(before: Standing, after: Standing, used: int) -> Standing:
+    """Give a new anchor version a number that nothing was settled under, not even before an undo.
+
+    ``used`` is the highest under which anything was.
+    """
+    if before.anchor_version == after.anchor_version:
+        return after
+    return replace(after, anchor_version=max(after.anchor_version, used + 1))
+
+
+def versions_used(connection: Connection, kind: SubjectKind, ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """Return the highest anchor version under which anything was settled, by subject and ladder."""
+    found: dict[int, dict[str, int]] = {}
+    for some in chunks(ids):
+        for subject, ladder, version in connection.execute(_USED, {"kind": kind, "ids": some}):
+            found.setdefault(subject, {})[ladder] = version
+    return found
+
+
+_d = decisions.c
+_USED = (
+    select(_d.subject_id, _d.ladder, func.max(_d.anchor_version))
+    .where(_d.subject_kind == bindparam("kind"), _d.subject_id.in_(bindparam("ids", expanding=True)))
+    .group_by(_d.subject_id, _d.ladder)
+)
 
 
 _PUT = (
@@ -233,14 +285,16 @@ _PUT = (
         moved_at=bindparam("came"),
         anchor_version=bindparam("anchored"),
         due_at=bindparam("look_at"),
-        version=_c.version + 1,
+        version=_c.version + bindparam("steps"),
         set_aside=None,
     )
 )
 
 
-def put(connection: Connection, rows: Sequence[tuple[AgendaRow, Standing]], now: datetime) -> None:
-    """Set where a subject stands on its ladders, and look at it now.
+def put(
+    connection: Connection, rows: Sequence[tuple[AgendaRow, Standing]], now: datetime, steps: int = 1
+) -> None:
+    """Set where subjects stand on their ladders after so many events, and look at them now.
 
     A look that was due already stays due since then, so that releases wait for it.
     """
@@ -253,6 +307,7 @@ def put(connection: Connection, rows: Sequence[tuple[AgendaRow, Standing]], now:
             "came": standing.moved_at,
             "anchored": standing.anchor_version,
             "look_at": min(row.due_at, now) if row.due_at else now,
+            "steps": steps,
         }
         for row, standing in rows
     ]
@@ -345,7 +400,4 @@ def by_kind(subjects: Iterable[Subject]) -> dict[SubjectKind, list[int]]:
 
 def waiting(connection: Connection, now: datetime) -> int:
     """Count the rows that are due and not yet looked at."""
-    count = connection.execute(
-        select(func.count()).select_from(agenda).where(_LIVE, _c.due_at <= now)
-    ).scalar()
-    return count or 0
+    return connection.execute(_WAITING, {"now": now}).scalar() or 0

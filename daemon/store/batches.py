@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from daemon.store.tables import batches
+from daemon.store.tables import Instant, batches
 
 Key = tuple[str, int, str]
 DEATHS = 3
@@ -16,7 +16,7 @@ DEATHS = 3
 
 def note(connection: Connection, keys: Sequence[Key], wall: datetime, deaths: int = 0) -> int:
     result = connection.execute(
-        insert(batches).values(noted_at=wall, rows=[list(key) for key in keys], deaths=deaths)
+        insert(batches), {"noted_at": wall, "rows": [list(key) for key in keys], "deaths": deaths}
     )
     assert result.inserted_primary_key
     return int(result.inserted_primary_key[0])
@@ -27,8 +27,10 @@ def forget(connection: Connection, note_id: int) -> None:
 
 
 def any_abandoned(connection: Connection, before: datetime) -> bool:
-    query = select(batches.c.id).where(batches.c.noted_at < before).limit(1)
-    return connection.execute(query).first() is not None
+    return connection.execute(_ANY, {"before": before}).first() is not None
+
+
+_ANY = select(batches.c.id).where(batches.c.noted_at < bindparam("before", type_=Instant())).limit(1)
 
 
 def take_abandoned(connection: Connection, before: datetime) -> tuple[list[tuple[Key, int]], list[Key]]:

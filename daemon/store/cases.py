@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, get_type_hints
 
-from sqlalchemy import Connection, and_, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, literal, select, update
 
 from daemon.domain.case import (
     TRANSITIONS,
@@ -28,6 +28,7 @@ from daemon.domain.workdays import WorkdayCalendar, local_day
 from daemon.errors import RefusedError
 from daemon.store import agenda, events, notices, tally
 from daemon.store.agenda import AgendaRow
+from daemon.store.engine import chunks
 from daemon.store.facts import case_of
 from daemon.store.tables import Instant, campaigns, cases, signatures
 from daemon.store.tables import agenda as agenda_table
@@ -53,6 +54,16 @@ def by_no(connection: Connection, no: str, *, hold: bool = False) -> Case | None
     query = select(cases).where(cases.c.no == no)
     row = connection.execute(query.with_for_update() if hold else query).first()
     return case_of(row) if row else None
+
+
+def by_nos(connection: Connection, nos: Iterable[str], *, hold: bool = False) -> dict[str, Case]:
+    """Return the cases of these numbers, as ``by_no``."""
+    query = _BY_NOS.with_for_update() if hold else _BY_NOS
+    rows = (connection.execute(query, {"nos": some}).all() for some in chunks(sorted(set(nos))))
+    return {row.no: case_of(row) for some in rows for row in some}
+
+
+_BY_NOS = select(cases).where(cases.c.no.in_(bindparam("nos", expanding=True))).order_by(cases.c.id)
 
 
 def all_by_no(connection: Connection, campaign: int, *, hold: bool = False) -> dict[str, Case]:
@@ -102,14 +113,9 @@ class Gate:
             filled = Event(step, event.on, by=event.by, note="台账补记", filled=True)
             case = self.pass_through(case, filled, move=move)
         check(case, event, self.calendar)
-        self._check_against_file(case, event)
+        refuse_taken_number(self.connection, case, event)
         kind = move or TRANSITIONS[event.kind].move
         return happen(self.connection, case, event, kind, self.ladders, self.now, self.zone)
-
-    def _check_against_file(self, case: Case, event: Event) -> None:
-        no = (event.changes or {}).get("no", case.no)
-        if no != case.no and on_file(self.connection, case.campaign, str(no)):
-            raise RefusedError(f"编号 {no} 已经存在")
 
     def register(
         self,
@@ -126,6 +132,13 @@ class Gate:
         reported = replace(draft, no=no, state=State.REPORTED)
         case = put_new(self.connection, reported, self.ladders, since, self.now)
         return self.pass_through(case, event, move=move)
+
+
+def refuse_taken_number(connection: Connection, case: Case, event: Event) -> None:
+    """Raise ``RefusedError`` where an event would give a case the number of another."""
+    no = (event.changes or {}).get("no", case.no)
+    if no != case.no and on_file(connection, case.campaign, str(no)):
+        raise RefusedError(f"编号 {no} 已经存在")
 
 
 def on_file(connection: Connection, campaign: int, no: str) -> bool:
@@ -148,10 +161,7 @@ def happen(
         connection, subject_of(case), ladders, move, case.anchors, after.anchors, now, zone
     )
     connection.execute(update(cases).where(cases.c.id == case.id).values(**values(after)))
-    if move is Move.RETURNED:
-        _look_again(connection, case)
-    if move is Move.RESTARTED:
-        _unsign(connection, case)
+    settle_moves(connection, case, {move})
     tally.add(connection, booked(case, after, event.on, tally.known_from(now, zone)))
     events.record(
         connection,
@@ -164,6 +174,23 @@ def happen(
         data=told(case, event, standings),
     )
     return after
+
+
+def update_all(connection: Connection, changed: Sequence[Case]) -> None:
+    """Store cases as they are now, each under its number."""
+    if changed:
+        connection.execute(_UPDATE, [{"number": case.id, **values(case)} for case in changed])
+
+
+_UPDATE = update(cases).where(cases.c.id == bindparam("number"))
+
+
+def settle_moves(connection: Connection, case: Case, moves: Collection[Move]) -> None:
+    """Do to notices and signatures what the ways in which a case was moved ask for."""
+    if Move.RETURNED in moves:
+        _look_again(connection, case)
+    if Move.RESTARTED in moves:
+        _unsign(connection, case)
 
 
 def told(case: Case, event: Event, standings: Mapping[str, Standing]) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
 
 from daemon.domain.ladder import Ladder, Subject, SubjectKind
 from daemon.domain.plan import Outcome, Settled, Settlement
 from daemon.store.agenda import AgendaRow, by_kind
 from daemon.store.engine import chunks
-from daemon.store.tables import decisions
+from daemon.store.tables import Instant, decisions
 
 _c = decisions.c
 
@@ -77,14 +77,17 @@ def settled(
     versions = {row.key: row.standing.anchor_version for row in rows}
     found: dict[tuple[str, int, str], set[tuple[str, str]]] = {key: set() for key in versions}
     for kind, ids in by_kind(row.subject for row in rows).items():
-        query = select(_c.subject_id, _c.ladder, _c.rung, _c.occurrence, _c.anchor_version).where(
-            _c.subject_kind == kind, _c.subject_id.in_(ids)
-        )
-        for subject_id, ladder, rung, occurrence, version in connection.execute(query):
+        mine = connection.execute(_SETTLED, {"kind": kind, "ids": ids})
+        for subject_id, ladder, rung, occurrence, version in mine:
             key = (kind.value, subject_id, present.get(ladder, ladder))
             if versions.get(key) == version:
                 found[key].add((rung, occurrence))
     return {key: frozenset(pairs) for key, pairs in found.items()}
+
+
+_SETTLED = select(_c.subject_id, _c.ladder, _c.rung, _c.occurrence, _c.anchor_version).where(
+    _c.subject_kind == bindparam("kind"), _c.subject_id.in_(bindparam("ids", expanding=True))
+)
 
 
 def put(connection: Connection, new: Sequence[NewDecision], rules: str, now: datetime) -> None:
@@ -113,19 +116,20 @@ def put(connection: Connection, new: Sequence[NewDecision], rules: str, now: dat
 
 def next_release(connection: Connection) -> datetime | None:
     """Return the earliest moment of which anything waits to be released."""
-    found: datetime | None = connection.execute(
-        select(_c.release_at)
-        .where(_c.outcome == "said", _c.released_at.is_(None))
-        .order_by(_c.release_at)
-        .limit(1)
-    ).scalar()
+    found: datetime | None = connection.execute(_NEXT).scalar()
     return found
+
+
+_WAITS = and_(_c.outcome == "said", _c.released_at.is_(None))
+_NEXT = select(_c.release_at).where(_WAITS).order_by(_c.release_at).limit(1)
+_OF_MOMENT = (
+    select(_c.id).where(_c.release_at == bindparam("moment", type_=Instant()), _WAITS).order_by(_c.id)
+)
 
 
 def of_moment(connection: Connection, moment: datetime) -> list[int]:
     """Return the numbers of what waits to be released at a moment."""
-    query = select(_c.id).where(_c.release_at == moment, _c.outcome == "said", _c.released_at.is_(None))
-    return list(connection.execute(query.order_by(_c.id)).scalars())
+    return list(connection.execute(_OF_MOMENT, {"moment": moment}).scalars())
 
 
 def unreleased(connection: Connection, ids: Sequence[int]) -> list[Decision]:

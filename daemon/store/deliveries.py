@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, insert, null, or_, select, update
+from sqlalchemy import Connection, Integer, and_, bindparam, insert, null, or_, select, update
 
 from daemon.store.tables import Instant, attempts, deliveries, items, notices
 
@@ -321,20 +321,23 @@ def mark_said(connection: Connection, notice: int, now: datetime, said: Sequence
 
 def to_hint(connection: Connection, now: datetime, stale: datetime, limit: int) -> dict[str, list[int]]:
     """Return what is ready and was not hinted at, or so long ago that the hint must be lost, by channel."""
-    query = (
-        select(_d.channel, _d.id)
-        .where(
-            _d.state == "ready",
-            _d.next_attempt_at <= now,
-            or_(_d.hinted_at.is_(None), _d.hinted_at < stale),
-        )
-        .order_by(_d.next_attempt_at, _d.id)
-        .limit(limit)
-    )
     found: dict[str, list[int]] = {}
-    for channel, delivery in connection.execute(query):
+    for channel, delivery in connection.execute(_TO_HINT, {"now": now, "stale": stale, "limit": limit}):
         found.setdefault(channel, []).append(delivery)
     return found
+
+
+_NOW = bindparam("now", type_=Instant())
+_TO_HINT = (
+    select(_d.channel, _d.id)
+    .where(
+        _d.state == "ready",
+        _d.next_attempt_at <= _NOW,
+        or_(_d.hinted_at.is_(None), _d.hinted_at < bindparam("stale", type_=Instant())),
+    )
+    .order_by(_d.next_attempt_at, _d.id)
+    .limit(bindparam("limit", type_=Integer()))
+)
 
 
 def mark_hinted(connection: Connection, ids: Sequence[int], wall: datetime) -> None:
@@ -343,25 +346,28 @@ def mark_hinted(connection: Connection, ids: Sequence[int], wall: datetime) -> N
 
 def expired(connection: Connection, wall: datetime) -> list[tuple[Claimed, int | None]]:
     """Return deliveries whose lease has run out, each with the try that was under way, if any."""
-    query = (
-        select(*_CLAIMED, _a.number)
-        .join_from(
-            deliveries,
-            attempts,
-            and_(_a.delivery_id == _d.id, _a.number == _d.attempts, _a.outcome.is_(None)),
-            isouter=True,
-        )
-        .where(_d.state == "sending", _d.lease_until < wall)
+    return [(Claimed(*row[:-1]), row[-1]) for row in connection.execute(_EXPIRED, {"wall": wall})]
+
+
+_EXPIRED = (
+    select(*_CLAIMED, _a.number)
+    .join_from(
+        deliveries,
+        attempts,
+        and_(_a.delivery_id == _d.id, _a.number == _d.attempts, _a.outcome.is_(None)),
+        isouter=True,
     )
-    return [(Claimed(*row[:-1]), row[-1]) for row in connection.execute(query)]
+    .where(_d.state == "sending", _d.lease_until < bindparam("wall", type_=Instant()))
+)
 
 
 def next_at(connection: Connection) -> datetime | None:
     """Return when the next try is due."""
-    found: datetime | None = connection.execute(
-        select(_d.next_attempt_at).where(_d.state == "ready").order_by(_d.next_attempt_at).limit(1)
-    ).scalar()
+    found: datetime | None = connection.execute(_NEXT).scalar()
     return found
+
+
+_NEXT = select(_d.next_attempt_at).where(_d.state == "ready").order_by(_d.next_attempt_at).limit(1)
 
 
 _IN_FLIGHT = select(

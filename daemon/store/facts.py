@@ -130,8 +130,10 @@ def load_units(connection: Connection, ids: Iterable[int] | None = None) -> dict
 
 def load_campaigns(connection: Connection, known: Mapping[str, Campaign]) -> dict[int, Campaign]:
     """Return the campaigns of the rule set by their number in the database."""
-    query = select(campaigns.c.id, campaigns.c.key)
-    return {row.id: known[row.key] for row in connection.execute(query) if row.key in known}
+    return {row.id: known[row.key] for row in connection.execute(_CAMPAIGNS) if row.key in known}
+
+
+_CAMPAIGNS = select(campaigns.c.id, campaigns.c.key)
 
 
 def load(

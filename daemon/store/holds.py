@@ -34,9 +34,11 @@ def asked_since(connection: Connection, since: datetime) -> bool:
 
 def held(connection: Connection, numbers: Sequence[int] = ()) -> list[int]:
     """Return the notices that the gate holds, of these or of all."""
-    query = select(_n.id).where(_n.state == "held").order_by(_n.id)
-    found = list(connection.execute(query).scalars())
+    found = list(connection.execute(_HELD).scalars())
     return [number for number in found if number in set(numbers)] if numbers else found
+
+
+_HELD = select(_n.id).where(_n.state == "held").order_by(_n.created_at, _n.id)
 
 
 def let_go(connection: Connection, number: int, by: str, now: datetime) -> bool:

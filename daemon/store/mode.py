@@ -72,7 +72,7 @@ class State:
 
 def read(connection: Connection) -> State:
     """Return how the service stands, seen from this very database."""
-    stored, pause = settings.get(connection, LIVE_SINCE), settings.get(connection, PAUSED)
+    stored, pause = settings.get_all(connection, LIVE_SINCE, PAUSED)
     is_live = bool(stored) and stored["identity"] == identity(connection)
     return State(
         Mode.LIVE if is_live else Mode.REHEARSAL,

@@ -103,9 +103,11 @@ def waiting_line(documents: Sequence[Waiting]) -> Line:
 
 
 def last_note(connection: Connection) -> datetime | None:
-    query = select(func.max(notices.c.moment)).where(notices.c.kind == "note")
-    found: datetime | None = connection.execute(query).scalar()
+    found: datetime | None = connection.execute(_LAST_NOTE).scalar()
     return found
+
+
+_LAST_NOTE = select(func.max(notices.c.moment)).where(notices.c.kind == "note")
 
 
 def lines(connection: Connection, since: datetime | None, until: datetime) -> list[Line]:
@@ -118,6 +120,12 @@ def lines(connection: Connection, since: datetime | None, until: datetime) -> li
     for kind, at, name in connection.execute(_TROUBLE, bounds):
         found.setdefault(LineKind(kind), []).append((at, name))
     return [_line(kind, sorted(seen)) for kind, seen in sorted(found.items())]
+
+
+def first_at(connection: Connection, since: datetime | None, until: datetime) -> datetime | None:
+    """Return when the first of what ``lines`` tells came up; ``None`` where there is nothing to tell."""
+    found: datetime | None = connection.execute(_FIRST, {"since": since or EARLY, "until": until}).scalar()
+    return found
 
 
 def _line(kind: LineKind, seen: list[tuple[datetime, str]]) -> Line:
@@ -225,3 +233,4 @@ _TROUBLE = union_all(
     _new_mutes(),
     _set_aside(),
 )
+_FIRST = select(func.min(_TROUBLE.subquery().c.at))

@@ -11,12 +11,12 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, insert, select, update
 
 from daemon.domain.ladder import Subject, SubjectKind
 from daemon.domain.mute import Mute
 from daemon.store import agenda
-from daemon.store.tables import cases, mutes, persons, units
+from daemon.store.tables import Instant, cases, mutes, persons, units
 
 _c = mutes.c
 
@@ -102,18 +102,28 @@ def _mute(row: Any) -> Mute:
 
 
 def of_subjects(connection: Connection) -> Mutes:
-    query = select(_c.id, _c.ladder, _c.unit_id, _c.case_id, _c.since, _c.until, _c.ended_at)
-    return Mutes(connection.execute(query.where(_c.person_id.is_(None)).order_by(_c.id)).all())
+    return Mutes(connection.execute(_OF_SUBJECTS).all())
+
+
+_OF_SUBJECTS = (
+    select(_c.id, _c.ladder, _c.unit_id, _c.case_id, _c.since, _c.until, _c.ended_at)
+    .where(_c.person_id.is_(None))
+    .order_by(_c.id)
+)
 
 
 def persons_muted(connection: Connection, now: datetime) -> dict[int, int]:
     """Return who is muted now, each with the mute."""
-    query = select(_c.person_id, _c.id).where(_c.person_id.is_not(None), _c.since <= now, _is_not_over(now))
-    return dict(map(tuple, connection.execute(query.order_by(_c.id))))
+    return dict(map(tuple, connection.execute(_PERSONS, {"now": now})))
 
 
-def _is_not_over(now: datetime) -> ColumnElement[bool]:
-    return and_(_c.until > now, _c.ended_at.is_(None))
+_NOW = bindparam("now", type_=Instant())
+_IS_NOT_OVER = and_(_c.until > _NOW, _c.ended_at.is_(None))
+_PERSONS = (
+    select(_c.person_id, _c.id)
+    .where(_c.person_id.is_not(None), _c.since <= _NOW, _IS_NOT_OVER)
+    .order_by(_c.id)
+)
 
 
 def put(connection: Connection, new: NewMute, now: datetime) -> tuple[int, int]:
@@ -166,6 +176,7 @@ def listed(connection: Connection, now: datetime | None = None) -> list[MuteLine
     kind = case(*((column.is_not(None), word) for word, column in _KIND.items()), else_="ladder")
     query = select(mutes, kind.label("kind"), NAMED.label("what")).select_from(WITH_NAMES).order_by(_c.id)
     if now is not None:
-        query = query.where(_is_not_over(now))
+        query = query.where(_IS_NOT_OVER)
     names = MuteLine.__dataclass_fields__
-    return [MuteLine(**{name: row._mapping[name] for name in names}) for row in connection.execute(query)]
+    rows = connection.execute(query, {"now": now} if now is not None else {})
+    return [MuteLine(**{name: row._mapping[name] for name in names}) for row in rows]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from daemon.domain.flood import Hold
@@ -198,8 +198,8 @@ def unbound_by_person(connection: Connection, now: datetime) -> list[tuple[int, 
     That is what was just addressed, a new holder's, weaker ones whose stronger fell out, and those that no
     channel could take and whose next bundle has come.
     """
-    query = select(_i.person_id, _i.id).where(_UNBOUND, _held_no_longer(now))
-    return sorted((person, item) for person, item in connection.execute(query).all())
+    rows = connection.execute(_BY_PERSON, {"now": now}).all()
+    return sorted((person, item) for person, item in rows)
 
 
 def unbound(connection: Connection, ids: Sequence[int]) -> list[StoredItem]:
@@ -209,12 +209,13 @@ def unbound(connection: Connection, ids: Sequence[int]) -> list[StoredItem]:
 
 
 def has_unbound(connection: Connection, now: datetime) -> bool:
-    query = select(_i.id).where(_UNBOUND, _held_no_longer(now)).limit(1)
-    return connection.execute(query).first() is not None
+    return connection.execute(_ANY_UNBOUND, {"now": now}).first() is not None
 
 
-def _held_no_longer(now: datetime) -> ColumnElement[bool]:
-    return or_(_i.held_until.is_(None), _i.held_until <= now)
+_HELD_NO_LONGER = or_(_i.held_until.is_(None), _i.held_until <= bindparam("now", type_=Instant()))
+_BY_PERSON = select(_i.person_id, _i.id).where(_UNBOUND, _HELD_NO_LONGER)
+_ANY_UNBOUND = select(_i.id).where(_UNBOUND, _HELD_NO_LONGER).limit(1)
+_NEXT_HELD = select(func.min(_i.held_until)).where(_UNBOUND)
 
 
 def held(connection: Connection, now: datetime) -> int:
@@ -225,7 +226,7 @@ def held(connection: Connection, now: datetime) -> int:
 
 def next_held(connection: Connection) -> datetime | None:
     """Return when the next of those is bound again."""
-    found: datetime | None = connection.execute(select(func.min(_i.held_until)).where(_UNBOUND)).scalar()
+    found: datetime | None = connection.execute(_NEXT_HELD).scalar()
     return found
 
 
@@ -324,8 +325,10 @@ def put_unaddressed(connection: Connection, gaps: Iterable[Gap], now: datetime) 
 
 
 def open_gaps(connection: Connection) -> list[Gap]:
-    query = select(unaddressed).where(unaddressed.c.resolved_at.is_(None)).order_by(unaddressed.c.since)
-    return [(row.decision_id, Part(row.part), row.line) for row in connection.execute(query)]
+    return [(row.decision_id, Part(row.part), row.line) for row in connection.execute(_OPEN_GAPS)]
+
+
+_OPEN_GAPS = select(unaddressed).where(unaddressed.c.resolved_at.is_(None)).order_by(unaddressed.c.since)
 
 
 def close_gap(connection: Connection, gap: Gap, now: datetime) -> None:
@@ -534,7 +537,10 @@ def end(connection: Connection, notice: int, state: str, reason: Mapping[str, An
 
 def waiting(connection: Connection) -> list[int]:
     """Return the notices that wait for approval."""
-    return list(connection.execute(select(_n.id).where(_n.state == "waiting").order_by(_n.id)).scalars())
+    return list(connection.execute(_WAITING).scalars())
+
+
+_WAITING = select(_n.id).where(_n.state == "waiting").order_by(_n.created_at, _n.id)
 
 
 def mark_rehearsed(connection: Connection, ids: Iterable[int]) -> None:

@@ -38,19 +38,37 @@ class Person:
 
 def directory(connection: Connection, on: date, of: Iterable[int] | None = None) -> Directory:
     """Return who holds which post on a day: of all units, or of those of ``of`` and outside the units."""
-    c = posts.c
-    query = select(c.person_id, c.role, c.unit_id, c.since, c.until).where(
-        or_(c.since.is_(None), c.since <= on), or_(c.until.is_(None), c.until >= on)
-    )
-    if of is not None:
-        query = query.where(or_(c.unit_id.in_(sorted(of)), c.unit_id.is_(None)))
-    rows = connection.execute(query.order_by(c.id)).all()
+    if of is None:
+        rows = connection.execute(_HELD, {"on": on}).all()
+    else:
+        rows = connection.execute(_HELD_IN, {"on": on, "of": sorted(of)}).all()
     held = [Post(p, Role(r), u, s, e) for p, r, u, s, e in rows]
     stand_ins = [
         Acting(row.person_id, row.stand_in_id, row.since, row.until)
-        for row in connection.execute(select(acting).where(acting.c.since <= on, acting.c.until >= on))
+        for row in connection.execute(_ACTING, {"on": on})
     ]
     return Directory(held, on, stand_ins)
+
+
+_p, _a = posts.c, acting.c
+_HELD = (
+    select(_p.person_id, _p.role, _p.unit_id, _p.since, _p.until)
+    .where(
+        or_(_p.since.is_(None), _p.since <= bindparam("on")),
+        or_(_p.until.is_(None), _p.until >= bindparam("on")),
+    )
+    .order_by(_p.id)
+)
+_HELD_IN = _HELD.where(or_(_p.unit_id.in_(bindparam("of", expanding=True)), _p.unit_id.is_(None)))
+_ACTING = select(acting).where(_a.since <= bindparam("on"), _a.until >= bindparam("on"))
+
+
+def ever_held(connection: Connection, seats: Iterable[Role]) -> bool:
+    """Whether anybody holds, held or will hold any of these seats outside the units."""
+    return connection.execute(_EVER, {"seats": list(seats)}).first() is not None
+
+
+_EVER = select(_p.id).where(_p.role.in_(bindparam("seats", expanding=True)), _p.unit_id.is_(None)).limit(1)
 
 
 _COLUMNS = (persons.c.id, persons.c.name, persons.c.phone, persons.c.email, persons.c.wecom)
@@ -76,8 +94,10 @@ def asked(connection: Connection, first: Iterable[int]) -> Asked[Person]:
 
 def titles(connection: Connection, ids: Iterable[int]) -> dict[tuple[int, str], str]:
     """Return the title a person bears in a role."""
-    query = select(posts.c.person_id, posts.c.role, posts.c.title).where(posts.c.person_id.in_(list(ids)))
-    return {(person, role): title for person, role, title in connection.execute(query)}
+    return {(person, role): title for person, role, title in connection.execute(_TITLES, {"ids": list(ids)})}
+
+
+_TITLES = select(_p.person_id, _p.role, _p.title).where(_p.person_id.in_(bindparam("ids", expanding=True)))
 
 
 def unit_ids(connection: Connection, on: date, kinds: Iterable[str] | None = None) -> list[int]:

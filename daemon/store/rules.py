@@ -28,6 +28,16 @@ def active(connection: Connection) -> Activation | None:
     return Activation(row.id, row.hash, row.activated_at, row.by, row.note, row.history) if row else None
 
 
+def active_id(connection: Connection) -> int | None:
+    """Return the number of the activation in force."""
+    found: int | None = connection.execute(_ACTIVE_ID).scalar()
+    return found
+
+
+_ACTIVE_ID = select(activations.c.id).order_by(activations.c.id.desc()).limit(1)
+_ACTIVE_HASH = select(activations.c.hash).order_by(activations.c.id.desc()).limit(1)
+
+
 def every(connection: Connection) -> list[Activation]:
     """Return all activations, the newest first."""
     query = select(activations).order_by(activations.c.id.desc())
@@ -45,9 +55,7 @@ def hashes(connection: Connection, prefix: str) -> list[str]:
 
 
 def active_hash(connection: Connection) -> str | None:
-    found: str | None = connection.execute(
-        select(activations.c.hash).order_by(activations.c.id.desc()).limit(1)
-    ).scalar()
+    found: str | None = connection.execute(_ACTIVE_HASH).scalar()
     return found
 
 

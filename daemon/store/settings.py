@@ -4,24 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from daemon.store.tables import settings
 
 
 def get(connection: Connection, name: str) -> Any:
-    return connection.execute(select(settings.c.value).where(settings.c.name == name)).scalar()
+    return connection.execute(_GET, {"names": [name]}).scalar()
+
+
+def get_all(connection: Connection, *names: str) -> list[Any]:
+    """Return several values at once; ``None`` where there is none."""
+    found = {row.name: row.value for row in connection.execute(_GET, {"names": names})}
+    return [found.get(name) for name in names]
+
+
+_GET = select(settings.c.value, settings.c.name).where(
+    settings.c.name.in_(bindparam("names", expanding=True))
+)
 
 
 def put(connection: Connection, name: str, value: Any) -> None:
-    changed = connection.execute(update(settings).where(settings.c.name == name).values(value=value))
+    changed = connection.execute(_PUT, {"of": name, "to": value})
     if not changed.rowcount:
         try:
             with connection.begin_nested():
                 connection.execute(insert(settings).values(name=name, value=value))
         except IntegrityError:
             connection.execute(update(settings).where(settings.c.name == name).values(value=value))
+
+
+_PUT = update(settings).where(settings.c.name == bindparam("of")).values(value=bindparam("to"))
 
 
 def lock(connection: Connection, name: str) -> None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import random
 import resource
 from datetime import date, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 from typing import Any
 
@@ -29,7 +27,7 @@ UNITS = 36
 
 def measure(setting: Setting) -> dict[str, Any]:
     count = setting.size(10_000, 200)
-    with throw_away(None) as engine, TemporaryDirectory() as folder:
+    with throw_away(None) as engine:
         with writing(engine) as connection:
             mode.go_live(connection, START)
         activate(engine, rules(), START)
@@ -49,12 +47,13 @@ def measure(setting: Setting) -> dict[str, Any]:
                 setting.progress(f"simulate: {month}")
 
         began, busy = perf_counter(), process_time()
-        said = simulate(engine, Simulation(START, END, ledger(count)), Path(folder), progress)
+        said = simulate(engine, Simulation(START, END, ledger(count)), progress)
+        notices = sum(1 for _ in said)  # told one by one: the report is part of what is measured
         seconds, busy = perf_counter() - began, process_time() - busy
     return {
         "cases": count,
         "months": 29,
-        "notices": len(said),
+        "notices": notices,
         "seconds": round(seconds, 1),
         "cpu_seconds": round(busy, 1),
         "goal": 60,

@@ -27,14 +27,14 @@ SINCE, UNTIL = date(2018, 12, 20), date(2019, 1, 20)
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> j.Journal:
+def told() -> j.Journal:
     """A journal of what the pipeline said in a month, and of what it says in the end."""
     start, end = datetime.combine(SINCE, time(), ZONE), datetime.combine(UNTIL, time(23, 59), ZONE)
     with throw_away(None) as engine:
         people = sheets.read(DEMO / "directory.xlsx")
         ledger = sheets.read(DEMO / "ledger-2018-2020.xlsx")
         rows = prepare(engine, load_rules(ROOT / "config", ROOT / "templates"), start, people, ledger)
-        simulate(engine, Simulation(start, end, rows), tmp_path_factory.mktemp("told"))
+        simulate(engine, Simulation(start, end, rows))
         with reading(engine) as connection:
             seats = records.directory(connection)
             began = j.Began(start, records.config_files(ROOT / "config"), seats)

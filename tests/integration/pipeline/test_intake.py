@@ -249,14 +249,14 @@ class TestHistory:
         before = everything(city)["events"]
         history = History(city.engine, city.rules(), workbook("issue-list").cases)
         for event in history.due(city.at("2019-12-31").now):
-            history.happen(event, event.at)
+            history.happen([event], event.at)
         assert everything(city)["events"] == before
 
     def test_after_the_whole_history_the_rates_are_the_ledgers(self, city: Office) -> None:
         history = History(city.engine, city.rules(), workbook("ledger-2018-2020").cases)
         truth = json.loads((DEMO / "ledger-2018-2020.truth.json").read_text(encoding="utf-8"))
         for event in history.due(city.at("2021-01-31").now):
-            history.happen(event, event.at)
+            history.happen([event], event.at)
         assert history.next_at is None
         with reading(city.engine) as connection:
             campaign = next(iter(facts.load_campaigns(connection, city.rules().campaigns)))

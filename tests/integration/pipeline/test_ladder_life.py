@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from daemon.domain.case import EventKind
-from daemon.scan import scan_subject
+from daemon.scan import scan_subjects
 from tests.integration.office import DUE, ZONE, Office
 
 AGAIN = """
@@ -131,7 +131,7 @@ def test_one_subject_can_be_looked_at_alone(office: Office) -> None:
     office.obey(ASSIGNED)
     office.at("2018-08-20 00:00").case("A-1")
     office.case("A-2")
-    scan_subject(office.engine, office.rules(), office.subject("A-1"), office.now)
+    scan_subjects(office.engine, office.rules(), [office.subject("A-1")], office.now)
     assert office.decided() == ["A-1 hand-over said"]
     office.close("A-1")
     office.run("2018-08-20 18:00")

@@ -15,13 +15,13 @@ from daemon.domain.workdays import midnight
 from daemon.errors import RefusedError
 from daemon.store import facts, tables
 from daemon.store.cases import Gate
+from daemon.store.crowd import Crowd
 from daemon.store.engine import reading, writing
-from daemon.store.newcomers import Newcomers
 from tests.integration.office import SHANGHAI, TOWN, ZONE, Office, on
 
 K = EventKind
 NUMBERING = "PS-{n:04}"
-Happens = Callable[[Gate | Newcomers, Case], object]
+Happens = Callable[[Gate | Crowd, Case], object]
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def busy(office: Office) -> Office:
     return office
 
 
-def _pasts(gate: Gate | Newcomers, drafts: list[Case]) -> None:
+def _pasts(gate: Gate | Crowd, drafts: list[Case]) -> None:
     """Let different things happen to each of five cases; two of them are numbered here."""
     since = midnight(on("2018-08-16"), SHANGHAI)
     told = [
@@ -73,11 +73,11 @@ def _on_file(connection: Connection) -> dict[str, Any]:
 
 def test_many_at_once_are_stored_as_one_by_one(busy: Office) -> None:
     rule_set, found = busy.rules(), []
-    for kind in (Gate, Newcomers):
+    for kind in (Gate, Crowd):
         with writing(busy.engine) as connection:
             gate = kind(connection, rule_set.ladders, rule_set.calendar, SHANGHAI, busy.now)
             _pasts(gate, _drafts(busy, connection))
-            if isinstance(gate, Newcomers):
+            if isinstance(gate, Crowd):
                 gate.store()
             found.append(_on_file(connection))
             connection.rollback()
@@ -89,8 +89,8 @@ def test_many_at_once_are_stored_as_one_by_one(busy: Office) -> None:
 def test_what_the_gate_refuses_is_refused(busy: Office) -> None:
     rule_set = busy.rules()
     with reading(busy.engine) as connection:
-        newcomers = Newcomers(connection, rule_set.ladders, rule_set.calendar, SHANGHAI, busy.now)
+        crowd = Crowd(connection, rule_set.ladders, rule_set.calendar, SHANGHAI, busy.now)
         event = Event(K.REGISTERED, on("2018-08-02"))
-        case = newcomers.register(_drafts(busy, connection)[1], event, NUMBERING, None, Move.LOOKED)
+        case = crowd.register(_drafts(busy, connection)[1], event, NUMBERING, None, Move.LOOKED)
         with pytest.raises(RefusedError):
-            newcomers.pass_through(case, Event(K.REOPENED, on("2018-08-03")))
+            crowd.pass_through(case, Event(K.REOPENED, on("2018-08-03")))
