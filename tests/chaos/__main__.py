@@ -43,7 +43,7 @@ def main() -> int:
     for line in wrong[:SHOWN]:
         _say(f"VIOLATION {line}")
     if wrong:
-        _say(f"{len(wrong)} violations. Replay:\n  {_replay(told)}")
+        _say(f"{len(wrong)} violations. Replay:\n  {wish.command} --folder FOLDER --journal FILE")
     print(json.dumps(verdict.figures(wish, outcome, wrong), ensure_ascii=False))
     return bool(wrong)
 
@@ -59,14 +59,6 @@ def _judge(path: Path) -> int:
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _replay(told: argparse.Namespace) -> str:
-    planted = "".join([f" --bug {name}" for name in told.bug] + [f" --kind {name}" for name in told.kind])
-    return (
-        f"python -m tests.chaos --seed {told.seed} --faults {told.faults} --database {told.database}{planted}"
-        " --folder FOLDER --journal FILE"
-    )
 
 
 @contextmanager

@@ -36,9 +36,10 @@ def violations(journal: Journal) -> list[str]:
     ]
 
 
-def repeats(journal: Journal) -> int:
-    """Count the messages that a person had already been sent over the same channel."""
-    return sum(len(same) - 1 for same in _by_delivery(journal).values())
+def repeats(journal: Journal) -> tuple[int, int]:
+    """Count the messages that had already come to a person over the same channel, and how many say so."""
+    again = [arrival for same in _by_delivery(journal).values() for arrival in same[1:]]
+    return len(again), sum(arrival.repeat for arrival in again)
 
 
 def _by_delivery(journal: Journal) -> dict[tuple[int, str], list[Arrival]]:

@@ -74,6 +74,15 @@ class Wish:
     """The only kinds of faults; all where there are none."""
     progress: Callable[[str], None] = lambda _line: None
 
+    @property
+    def command(self) -> str:
+        """Return the command that runs it."""
+        planted = [f" --bug {name}" for name in self.bugs] + [f" --kind {name}" for name in self.kinds]
+        return (
+            f"python -m tests.chaos --seed {self.seed} --faults {self.faults} --database {self.database}"
+            + "".join(planted)
+        )
+
 
 @dataclass
 class Outcome:
