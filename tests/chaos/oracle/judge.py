@@ -23,13 +23,14 @@ from tests.chaos.journal import (
     Item,
     Journal,
     Notice,
+    Paused,
     Person,
     Tallied,
 )
 from tests.chaos.oracle.days import FRESH, slot
 from tests.chaos.oracle.owed import Judgement, Owed, all_owed
 from tests.chaos.oracle.people import reached
-from tests.chaos.oracle.replay import Seating, State, SubjectName, World, replay
+from tests.chaos.oracle.replay import Seating, Silence, State, SubjectName, World, replay
 
 PROMPT = timedelta(minutes=25)
 """In office time: patience for planning (5), spread at a window's opening (9), off the half hour (1), and as
@@ -84,7 +85,7 @@ def judge(journal: Journal) -> list[Violation]:
 
 RungName = tuple[SubjectName, str, str, str]
 """A subject, a ladder, a rung and an occurrence."""
-T = TypeVar("T", State, Seating)
+T = TypeVar("T", State, Seating, Silence)
 
 
 class Judge:
@@ -104,6 +105,7 @@ class Judge:
         self.decided = {row.id: row for row in journal.of(Decided)}
         self.notices = {row.id: row for row in journal.of(Notice)}
         self.faults = journal.of(Fault)
+        self.pauses = journal.of(Paused)
         self.attempts = journal.of(Attempt)
 
     def all(self) -> Iterator[Violation]:
@@ -111,6 +113,7 @@ class Judge:
             yield from self.check_said(said)
         yield from self._unknown_items()
         yield from self.check_windows()
+        yield from self.check_pauses()
         yield from self.check_folds()
         yield from self.check_repeats()
         for owed in self.obligations:
@@ -244,6 +247,9 @@ class Judge:
             return ("stale", f"person {said.item.person} had signed")
         if owed.rung.approval and not self._approved(said.item, at):
             return ("unapproved", "nobody had approved it")
+        silences = _in_force(self.world.silences, said.arrival)
+        if all(any(m.silences(said.item.person, at, at) for m in each.mutes) for each in silences):
+            return ("muted", f"person {said.item.person} was muted")
         return None
 
     def _is_addressed(self, said: Said, owed: Owed, states: Sequence[State]) -> bool:
@@ -307,6 +313,15 @@ class Judge:
             if persons and not arrival.repeat and arrival.address not in addresses:
                 words = f"items {arrival.items} arrived by {arrival.channel} at {arrival.address}"
                 yield Violation("wrong person", f"{words} {_t(arrival.at, self)}, not theirs", arrival.at)
+
+    def check_pauses(self) -> Iterator[Violation]:
+        """While delivery is paused nothing leaves but what was in flight."""
+        for arrival, pause in itertools.product(self.arrivals, self.pauses):
+            if not (pause.wall and pause.wall_until and arrival.wall):
+                continue
+            if pause.wall + IN_FLIGHT < arrival.wall < pause.wall_until:
+                words = f"a message left by {arrival.channel} {_t(arrival.at, self)}"
+                yield Violation("paused", f"{words}, paused {_t(pause.at, self)}", arrival.at)
 
     def check_folds(self) -> Iterator[Violation]:
         """Of one subject, ladder and person only the strongest goes; nothing weaker follows it."""
@@ -470,7 +485,7 @@ class Judge:
     def _check_person(
         self, owed: Owed, part: str, people: Sequence[int], deadline: datetime
     ) -> Iterator[Violation]:
-        if all(self._excused(owed, person, deadline) for person in people):
+        if all(self._excused(owed, person, deadline, part) for person in people):
             return
         rows = {row.id for row in self._rows(owed)}
         told = [
@@ -520,7 +535,7 @@ class Judge:
         """Whether a document still waits for its approval, or was taken away before it could leave."""
         given = self._approvals(item)
         until = max((self._allow(at, at) for at in given), default=self.end)
-        if not self._stays_sayable(owed, owed.release, until):
+        if not self._stays_sayable(owed, owed.release, until) or self._muted(item.person, owed, until):
             return True
         line = next(
             seats for part, number, seats in owed.rung.lines if (part, number) == (item.part, item.line)
@@ -544,8 +559,17 @@ class Judge:
         mine = [a for a in self.attempts if a.notice == notice and a.channel != "manual"]
         return bool(mine) and bool(self.faults) and all(a.outcome not in ("", "sent") for a in mine)
 
-    def _excused(self, owed: Owed, person: int, deadline: datetime) -> bool:
-        """Whether something stronger spoke to the person for this, or he has signed."""
+    def _muted(self, person: int, owed: Owed, until: datetime, part: str = "to") -> bool:
+        """Whether a person was muted while what is owed was on its way; a copy falls with what it copies."""
+        persons = {person}
+        if part == "copy":
+            persons.update(item.person for row in self._rows(owed) for item in self._items_of.get(row.id, ()))
+        return any(m.silences(p, owed.release, until) for m in self.world.silences[-1].mutes for p in persons)
+
+    def _excused(self, owed: Owed, person: int, deadline: datetime, part: str = "to") -> bool:
+        """Whether something stronger spoke to the person for this, or he has signed, or was muted."""
+        if self._muted(person, owed, deadline, part):
+            return True
         signed = self._signed.get((owed.subject[1], person), [])
         if owed.rung.unless_signed and any(event.at <= deadline for event in signed):
             return True
@@ -632,7 +656,7 @@ class Judge:
                 ]
                 until = min(fault.until, max(both, default=fault.at))
             found.append((fault.at, max(until, fault.at)))
-        return sorted(found)
+        return sorted(found + [(pause.at, pause.until) for pause in self.pauses])
 
     def _failures(self, owed: Owed) -> int:
         """Count the tries that failed on the worst of the ways by which what was owed was to go."""
@@ -712,11 +736,12 @@ class Judge:
             if gap.resolved_at is None:
                 yield gap.since, f"decision {gap.decision} reached nobody since {_t(gap.since, self)}"
         for item in self.items.values():
-            if item.state == "dropped" and item.reason in ("lapsed", "deadline_passed") and item.closed_at:
-                yield item.closed_at, f"item {item.id} lapsed {_t(item.closed_at, self)}"
+            told = item.reason in ("lapsed", "deadline_passed", "muted")
+            if item.state == "dropped" and told and item.closed_at:
+                yield item.closed_at, f"item {item.id} {item.reason} {_t(item.closed_at, self)}"
         for row in self.decided.values():
-            if row.outcome == "lapsed":
-                yield row.decided_at, f"decision {row.id} lapsed {_t(row.decided_at, self)}"
+            if row.outcome in ("lapsed", "muted"):
+                yield row.decided_at, f"decision {row.id} {row.outcome} {_t(row.decided_at, self)}"
 
     def check_tally(self) -> Iterator[Violation]:
         """The tally agrees with the events."""
