@@ -79,10 +79,13 @@ def _repeated(journal: Journal) -> Iterator[str]:
 
 
 def _told_twice(journal: Journal) -> Iterator[str]:
-    """An item is told by one notice only, and over one channel once, but for repeats."""
+    """An item is told by one notice only, and over one channel once, but for repeats.
+
+    What fell out of a notice whose fate nobody knows may come back in another, and says so there.
+    """
     by_item: dict[tuple[int, str], set[int]] = defaultdict(set)
     for (notice, channel), same in _by_delivery(journal).items():
-        for item in same[0].items:
+        for item in () if same[0].repeat else same[0].items:
             by_item[item, channel].add(notice)
     for (item, channel), notices in by_item.items():
         if len(notices) > 1:

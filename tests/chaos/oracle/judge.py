@@ -418,8 +418,15 @@ class Judge:
         return replace(owed, release=start, decided=states[last].at, states=owed.states[last:])
 
     def _taken_back(self, owed: Owed) -> Iterator[datetime]:
-        """Yield the slots after an undo that made what was owed sayable again."""
+        """Yield the slots after an undo that made what was owed sayable again.
+
+        What lies before its present ``since`` (it was returned meanwhile) does not come back.
+        """
         for before, after in pairwise(owed.states):
+            standing = after.standings.get(owed.ladder)
+            since = standing.since if standing else None
+            if since is not None and owed.occurrence.instant < since:
+                continue
             if after.undone and after.at > owed.release and self.judgement.sayable(owed, before, after.at):
                 yield self._next_slot(owed, after.at)
 
