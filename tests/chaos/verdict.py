@@ -53,5 +53,6 @@ def figures(wish: Wish, outcome: Outcome, wrong: list[str]) -> dict[str, Any]:
         "instants": outcome.instants,
         "days": outcome.days,
         "violations": len(wrong),
+        "violations_beside_the_journal": len(outcome.deaths) + len(outcome.wrong) + bool(outcome.stuck),
         "seconds": round(outcome.seconds, 1),
     }

@@ -714,9 +714,7 @@ class Judge:
 
     def check_told_of(self) -> Iterator[Violation]:
         """What is held, failed or reached nobody, the office has been told of by the next morning."""
-        notes = sorted(
-            a.at for a in self.arrivals if a.notice in self.notices and self.notices[a.notice].kind == "note"
-        )
+        notes = self._notes
         for since, words in self._troubles():
             office = any(
                 reached(s.directory, ("office.duty", "office.director"), None, self.world.day(since))
@@ -731,6 +729,22 @@ class Judge:
             deadline = self._allow(since, morning)
             if deadline < self.end and not any(since <= at <= deadline for at in notes):
                 yield Violation("silent", f"{words}; the office was not told by {_t(deadline, self)}", since)
+
+    @cached_property
+    def _notes(self) -> list[datetime]:
+        """When the office was told; who has no address for it finds its note among the tasks by hand."""
+        notes = {n.id: n for n in self.notices.values() if n.kind == "note"}
+        by_hand = [n for n in notes.values() if n.state in ("manual", "done") and self._only_by_hand(n)]
+        told = [n.sent_at for n in by_hand if n.sent_at]
+        return sorted([*told, *(a.at for a in self.arrivals if a.notice in notes)])
+
+    def _only_by_hand(self, note: Notice) -> bool:
+        lacking = any(
+            p.id == note.person and not (p.email or p.wecom)
+            for seating in self.world.seatings
+            for p in seating.directory.people
+        )
+        return lacking or self._tried(note.id)
 
     def _troubles(self) -> Iterator[tuple[datetime, str]]:
         for notice in self.notices.values():

@@ -24,6 +24,7 @@ from tests.unit.chaos.office import (
     ZONE,
     Office,
     at,
+    directory,
     on,
 )
 
@@ -250,6 +251,20 @@ class TestSilence:
 
     def test_the_office_was_told(self) -> None:
         assert note(self.empty(gap=True), "2018-09-06 09:10").wrong() == []
+
+    @pytest.mark.parametrize(("reach", "wrong"), [("e", ["silent"]), ("", [])])
+    def test_whose_note_is_a_task_by_hand_has_been_told_if_no_other_way_was_left(
+        self, reach: str, wrong: list[str]
+    ) -> None:
+        office = self.empty(gap=True)
+        known = directory()
+        persons = (replace(p, email=reach, wecom="") if p.id == DIRECTOR else p for p in known.people)
+        began = office.records[0]
+        assert isinstance(began, j.Began)
+        office.records[0] = replace(began, directory=replace(known, people=tuple(persons)))
+        moment = at("2018-09-06 09:10")
+        office.rows.append(j.Notice(70, DIRECTOR, "manual", "note", created_at=moment, sent_at=moment))
+        assert office.wrong() == wrong
 
 
 def test_a_tally_that_disagrees_with_the_events_is_found() -> None:
