@@ -342,8 +342,7 @@ class Deliverer:
             with writing(self.engine) as connection:
                 _Recorder(connection, rule_set, now).give_up(claimed)
             return None
-        # An earlier leg may have said it over this very channel, and nobody knows.
-        repeat = claimed.unknowns > 0 or (claimed.notice, claimed.channel) in look.doubtful
+        repeat = claimed.unknowns > 0 or look.may_repeat(verdict)
         if claimed.frozen is not None:
             return Letter(claimed, claimed.frozen, repeat, verdict.leg, person, verdict.on)
         if not verdict.lines and not verdict.notice.tells_lines:
@@ -467,13 +466,14 @@ def lease_of(rule_set: RuleSet, channel: str) -> timedelta:
 
 
 def _open(connection: Connection, letter: Letter, rule_set: RuleSet, now: datetime) -> int | None:
-    until = clock.wall() + lease_of(rule_set, letter.claimed.channel)
+    wall = clock.wall()
     return deliveries.open_attempt(
         connection,
         letter.claimed,
         letter.frozen,
         now,
-        until,
+        wall,
+        wall + lease_of(rule_set, letter.claimed.channel),
         repeat=letter.repeat,
         person=letter.person,
         on=letter.on,
@@ -623,6 +623,12 @@ class _Look:
         if claimed.frozen is None and (lines or notice.tells_lines):
             self.contexts[claimed.id] = contexts.build(notice, lines, self._reference())
         return verdict
+
+    def may_repeat(self, verdict: Verdict) -> bool:
+        """Whether an earlier leg or notice may have said any of it over this very channel: nobody knows."""
+        claimed = verdict.claimed
+        by_leg = (claimed.notice, claimed.channel) in self.doubtful
+        return by_leg or any(claimed.channel in item.doubt for item, _ in verdict.lines)
 
     def _order(self, line: Line) -> tuple[object, ...]:
         """Put the strongest first, then the nearest deadline."""

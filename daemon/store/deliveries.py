@@ -103,7 +103,7 @@ def postpone(connection: Connection, until: Mapping[int, datetime], now: datetim
 _IS_MINE = and_(_d.id == bindparam("mine"), _d.state == "sending", _d.claim == bindparam("claimed"))
 _OPEN = (
     update(deliveries)
-    .where(_IS_MINE)
+    .where(_IS_MINE, _d.lease_until > bindparam("wall", type_=Instant()))
     .values(
         attempts=bindparam("number"),
         frozen=bindparam("bytes"),
@@ -140,6 +140,7 @@ def open_attempt(
     claimed: Claimed,
     frozen: Mapping[str, Any],
     now: datetime,
+    wall: datetime,
     lease_until: datetime,
     *,
     repeat: bool,
@@ -148,10 +149,13 @@ def open_attempt(
 ) -> int | None:
     """Note a try before its bytes leave, and freeze them; return its number, ``None`` if no longer mine.
 
+    Nor is it mine when the lease ran out by ``wall`` and nobody has taken it back yet: who slept since he
+    looked must not say what he saw then.
+
     From now on it counts for ``person``, on the office day ``on`` (store/burden.py).
     """
     number = claimed.attempts + 1
-    values = _mine(claimed) | {"number": number, "bytes": dict(frozen), "until": lease_until}
+    values = _mine(claimed) | {"number": number, "bytes": dict(frozen), "wall": wall, "until": lease_until}
     values |= {"borne_by": person, "on": on}
     if not connection.execute(_OPEN, values).rowcount:
         return None

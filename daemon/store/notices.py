@@ -18,9 +18,18 @@ from daemon.domain.ladder import Act, Audience, Part, Role, Subject, SubjectKind
 from daemon.domain.people import Recipient
 from daemon.domain.plan import Reason, ReasonCode, Standing
 from daemon.store.engine import chunks
-from daemon.store.tables import Instant, decisions, deliveries, items, notices, signatures, unaddressed
+from daemon.store.tables import (
+    Instant,
+    attempts,
+    decisions,
+    deliveries,
+    items,
+    notices,
+    signatures,
+    unaddressed,
+)
 
-_i, _n, _d = items.c, notices.c, deliveries.c
+_a, _i, _n, _d = attempts.c, items.c, notices.c, deliveries.c
 OVER_BUDGET = "over_budget"
 """Why a notice is over whose items wait for the next bundle."""
 
@@ -41,6 +50,8 @@ class StoredItem:
     state: str
     notice: int | None
     superseded_by: int | None
+    doubt: frozenset[str] = frozenset()
+    """The channels over which a notice that it was taken out of may have said it: nobody knows."""
 
     @property
     def recipient(self) -> Recipient:
@@ -135,6 +146,7 @@ def item_of(row: Row[Any]) -> StoredItem:
         row.state,
         row.notice_id,
         row.superseded_by,
+        frozenset(row.doubt or ()),
     )
 
 
@@ -232,6 +244,7 @@ def next_held(connection: Connection) -> datetime | None:
 
 def hold_until(connection: Connection, notice: int, until: datetime, now: datetime) -> None:
     """Take a notice's items out of it, to be bound anew at ``until``; the notice itself is over."""
+    _note_doubt(connection, and_(_i.notice_id == notice, _i.state == "open"))
     connection.execute(
         update(items)
         .where(_i.notice_id == notice, _i.state == "open")
@@ -486,7 +499,28 @@ def drop_items(
                 .where(_i.superseded_by == number, _i.state == "superseded")
                 .values(state="open", superseded_by=None, closed_at=None, notice_id=None)
             )
+    if mine:
+        _note_doubt(connection, _i.id.in_(mine))
     return frozenset(mine)
+
+
+def _note_doubt(connection: Connection, leaving: ColumnElement[bool]) -> None:
+    """Keep over which channels items that leave their notice may have been said all the same.
+
+    Whatever is still open had been in the bytes of every try of its notice; if it comes back, in another
+    notice, it is a repeat there.
+    """
+    found: dict[int, set[str]] = {}
+    query = (
+        select(_i.id, _i.doubt, _d.channel)
+        .join_from(items, deliveries, _d.notice_id == _i.notice_id)
+        .join(attempts, _a.delivery_id == _d.id)
+        .where(leaving, or_(_a.outcome.is_(None), _a.outcome == "unknown"))
+    )
+    for number, before, channel in connection.execute(query):
+        found.setdefault(number, set(before or ())).add(channel)
+    for number, channels in found.items():
+        connection.execute(update(items).where(_i.id == number).values(doubt=sorted(channels)))
 
 
 _TAKEN_BACK = (ReasonCode.CONDITION, ReasonCode.ANCHOR_MOVED)

@@ -327,6 +327,7 @@ items = Table(
     Column("opened_at", Instant, nullable=False),
     Column("closed_at", Instant),
     Column("held_until", Instant),
+    Column("doubt", JSON),  # the channels over which a notice that it was taken out of may have said it
     UniqueConstraint("decision_id", "person_id"),
     _partial("ix_items_unbound", "opened_at", where="state = 'open' AND notice_id IS NULL"),
     Index("ix_items_person", "person_id"),

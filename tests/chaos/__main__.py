@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.chaos import driver, verdict
 from tests.chaos.journal import read
@@ -24,7 +25,7 @@ def main() -> int:
     """Run, judge, and say how to replay what failed."""
     told = _arguments().parse_args()
     if told.judge:
-        return _judge(told.judge)
+        return _judge(told.judge, told.figures)
     with _folder(told.folder) as folder:
         wish = driver.Wish(
             told.seed,
@@ -43,30 +44,29 @@ def main() -> int:
     for line in wrong[:SHOWN]:
         _say(f"VIOLATION {line}")
     if wrong:
-        _say(f"{len(wrong)} violations. Replay:\n  {_replay(told)}")
+        _say(f"{len(wrong)} violations. Replay:\n  {wish.command} --folder FOLDER --journal FILE")
     print(json.dumps(verdict.figures(wish, outcome, wrong), ensure_ascii=False))
     return bool(wrong)
 
 
-def _judge(path: Path) -> int:
-    """Judge a journal again: what was seen once is judged the same each time."""
+def _judge(path: Path, figures: Path | None) -> int:
+    """Judge a journal again: what was seen once is judged the same each time, unless the oracle has learnt.
+
+    Of the run's ``figures`` those stay that no journal tells: what was wrong in the tables and processes.
+    """
     wrong = verdict.of_journal(read(path))
     for line in wrong:
         _say(f"VIOLATION {line}")
-    print(json.dumps({"journal": str(path), "violations": len(wrong)}))
-    return bool(wrong)
+    before: dict[str, Any] = (
+        json.loads(figures.read_text(encoding="utf-8")) if figures else {"journal": str(path)}
+    )
+    count = len(wrong) + before.get("violations_beside_the_journal", 0)
+    print(json.dumps(before | {"violations": count}, ensure_ascii=False))
+    return bool(count)
 
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _replay(told: argparse.Namespace) -> str:
-    planted = "".join([f" --bug {name}" for name in told.bug] + [f" --kind {name}" for name in told.kind])
-    return (
-        f"python -m tests.chaos --seed {told.seed} --faults {told.faults} --database {told.database}{planted}"
-        " --folder FOLDER --journal FILE"
-    )
 
 
 @contextmanager
@@ -90,6 +90,7 @@ def _arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--journal", type=Path, help="where to write the journal, as JSON lines")
     parser.add_argument("--judge", type=Path, metavar="FILE", help="run nothing; judge a journal again")
+    parser.add_argument("--figures", type=Path, metavar="FILE", help="with --judge: what the run had printed")
     parser.add_argument("--folder", type=Path, help="where the run keeps its things, and leaves them")
     parser.add_argument("--bug", action="append", default=[], help="plant a bug (tests/chaos/bugs.py)")
     parser.add_argument("--kind", action="append", default=[], help="inject this kind of faults only")

@@ -36,9 +36,10 @@ def violations(journal: Journal) -> list[str]:
     ]
 
 
-def repeats(journal: Journal) -> int:
-    """Count the messages that a person had already been sent over the same channel."""
-    return sum(len(same) - 1 for same in _by_delivery(journal).values())
+def repeats(journal: Journal) -> tuple[int, int]:
+    """Count the messages that had already come to a person over the same channel, and how many say so."""
+    again = [arrival for same in _by_delivery(journal).values() for arrival in same[1:]]
+    return len(again), sum(arrival.repeat for arrival in again)
 
 
 def _by_delivery(journal: Journal) -> dict[tuple[int, str], list[Arrival]]:
@@ -78,10 +79,13 @@ def _repeated(journal: Journal) -> Iterator[str]:
 
 
 def _told_twice(journal: Journal) -> Iterator[str]:
-    """An item is told by one notice only, and over one channel once, but for repeats."""
+    """An item is told by one notice only, and over one channel once, but for repeats.
+
+    What fell out of a notice whose fate nobody knows may come back in another, and says so there.
+    """
     by_item: dict[tuple[int, str], set[int]] = defaultdict(set)
     for (notice, channel), same in _by_delivery(journal).items():
-        for item in same[0].items:
+        for item in () if same[0].repeat else same[0].items:
             by_item[item, channel].add(notice)
     for (item, channel), notices in by_item.items():
         if len(notices) > 1:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from daemon import clock, sheets
@@ -25,7 +25,8 @@ from daemon.cli import wiring, world
 from daemon.config.source import load_rules
 from daemon.intake import import_sheets
 from daemon.loop import next_instant
-from daemon.store import mode
+from daemon.release import upcoming_note
+from daemon.store import agenda, decisions, mode, notices
 from daemon.store.engine import open_engine, reading, writing
 from daemon.store.migrations import migrate
 from tests.chaos import bugs, checks, harm, hosts, records, seams, stream, wire
@@ -73,6 +74,15 @@ class Wish:
     kinds: tuple[str, ...] = ()
     """The only kinds of faults; all where there are none."""
     progress: Callable[[str], None] = lambda _line: None
+
+    @property
+    def command(self) -> str:
+        """Return the command that runs it."""
+        planted = [f" --bug {name}" for name in self.bugs] + [f" --kind {name}" for name in self.kinds]
+        return (
+            f"python -m tests.chaos --seed {self.seed} --faults {self.faults} --database {self.database}"
+            + "".join(planted)
+        )
 
 
 @dataclass
@@ -259,6 +269,7 @@ class _Stage:
             del self.pending[name]
         for name in list(self.paused):
             self._resume(name, now)
+        self.clerk.go_on(now)
         evening = now.replace(hour=20, minute=0) + timedelta(days=QUIET_DAYS)
         self._pass_time(evening)
         self._visit(evening)
@@ -270,11 +281,24 @@ class _Stage:
         now = clock.now()
         while True:
             with reading(self.engine) as connection:
-                ahead = next_instant(connection, self.rules())
+                ahead = self._ahead(connection)
             if ahead is None or ahead >= until:
                 return
             now = max(ahead, now + timedelta(seconds=1))
             self._visit(now)
+
+    def _ahead(self, connection: Connection) -> datetime | None:
+        """Return when there is anything to do next; a delivery that is held by a pause is not."""
+        if self.clerk.paused is None:
+            return next_instant(connection, self.rules())
+        note = upcoming_note(connection, self.rules())
+        moments = (
+            agenda.earliest(connection),
+            decisions.next_release(connection),
+            notices.next_held(connection),
+            note.at if note else None,
+        )
+        return min((moment for moment in moments if moment), default=None)
 
     def _visit(self, now: datetime, step: stream.Step | None = None) -> None:
         """Let it be ``now``, and return when all that is due has been done."""
@@ -342,10 +366,11 @@ class _Stage:
         """Return whether all is done, and what changes whenever anything is; ``None`` if nobody knows."""
         try:
             with reading(self.engine) as connection:
-                busy, release, *signature = connection.execute(_LOOK, {"now": _microseconds(now)}).one()
+                moment = {"now": _microseconds(now), "paused": int(self.clerk.paused is not None)}
+                busy, release, *signature = connection.execute(_LOOK, moment).one()
                 if busy or (release is not None and release <= _microseconds(now)):
                     return False, tuple(signature)
-                ahead = next_instant(connection, self.rules())
+                ahead = self._ahead(connection)
                 return ahead is None or ahead > now, tuple(signature)
         except DBAPIError:
             return None
@@ -570,7 +595,8 @@ def _microseconds(instant: datetime) -> int:
 _LOOK = text(
     """
     SELECT EXISTS (SELECT 1 FROM deliveries WHERE state = 'sending')
-        OR EXISTS (SELECT 1 FROM deliveries WHERE state = 'ready' AND next_attempt_at <= :now)
+        OR (:paused = 0
+            AND EXISTS (SELECT 1 FROM deliveries WHERE state = 'ready' AND next_attempt_at <= :now))
         OR EXISTS (SELECT 1 FROM agenda WHERE due_at IS NOT NULL AND set_aside IS NULL AND due_at <= :now)
         OR EXISTS (SELECT 1 FROM items WHERE state = 'open' AND notice_id IS NULL
                    AND (held_until IS NULL OR held_until <= :now)),

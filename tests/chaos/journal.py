@@ -8,9 +8,10 @@ What the driver fills in:
 
 1. first one :class:`Began`; then, with the instants at which they were told, the cases that were on file;
 2. while it runs, each act after its transaction was committed (:class:`CaseEvent`, :class:`FilingEvent`,
-   :class:`DirectoryChanged`, :class:`RulesActivated`, :class:`Approved`, :class:`DoneByHand`), never one that
-   was refused; an act whose fate is unknown to the caller (killed, connection cut) is looked up in the table
-   ``events`` before it is written, or left out;
+   :class:`DirectoryChanged`, :class:`RulesActivated`, :class:`Approved`, :class:`DoneByHand`, :class:`Muted`,
+   :class:`Unmuted`; :class:`Paused` when it is over), never one that was refused; an act whose fate is
+   unknown to the caller (killed, connection cut) is looked up in the table ``events`` before it is
+   written, or left out;
 3. each :class:`Fault` when it is over (it has an end), and each :class:`Arrival` as the stand-in counted it
    at the wire, before any duplicate check of its own. Their place in the list does not matter;
 4. in the end, when all processes have come to rest and every fault is over, one :class:`Ended` and what the
@@ -194,6 +195,45 @@ class DoneByHand:
     wall: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Muted:
+    """One ladder, unit, case (its 编号) or person was silenced, from ``since`` on and before ``until``."""
+
+    at: datetime
+    mute: int
+    since: datetime
+    until: datetime
+    ladder: str = ""
+    unit: int | None = None
+    case: str = ""
+    person: int | None = None
+    wall_before: datetime | None = None
+    wall: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unmuted:
+    """A mute was ended before its time."""
+
+    at: datetime
+    mute: int
+    wall_before: datetime | None = None
+    wall: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Delivery was held (``duban pause``) from ``at`` to ``until``; planning and release went on.
+
+    ``wall`` is when that was known to be committed, ``wall_until`` when ``duban resume`` was begun.
+    """
+
+    at: datetime
+    until: datetime
+    wall: datetime | None = None
+    wall_until: datetime | None = None
+
+
 # 3. The wire
 
 
@@ -363,6 +403,9 @@ Record: TypeAlias = (
     | RulesActivated
     | Approved
     | DoneByHand
+    | Muted
+    | Unmuted
+    | Paused
     | Arrival
     | Fault
     | Ended

@@ -18,6 +18,7 @@ from daemon.store.tables import (
     deliveries,
     events,
     items,
+    mutes,
     notices,
     persons,
     posts,
@@ -111,6 +112,14 @@ def _case_event(
         wall_before=began,
         wall=known,
     )
+
+
+def muted(connection: Connection, number: int, began: datetime, known: datetime) -> j.Muted:
+    """Return a mute as the journal has it."""
+    row = connection.execute(select(mutes).where(mutes.c.id == number)).one()
+    case = subject_names(connection)["case", row.case_id] if row.case_id else ""
+    what = (row.ladder or "", row.unit_id, case, row.person_id)
+    return j.Muted(row.recorded_at, row.id, row.since, row.until, *what, began, known)
 
 
 def subject_names(connection: Connection) -> dict[tuple[str, int], str]:

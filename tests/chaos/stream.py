@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from daemon import acts, clock, sheets
 from daemon.activate import ActiveRules
@@ -17,11 +17,12 @@ from daemon.config.source import load_rules
 from daemon.deliver import documents
 from daemon.domain.case import OPEN, Case, Event, EventKind, State
 from daemon.domain.ladder import Role, SubjectKind
+from daemon.domain.workdays import midnight
 from daemon.errors import DubanError, RefusedError
 from daemon.intake import import_sheets
 from daemon.sheets import Kind, PersonRow, Sheet
-from daemon.store import cases, facts, notices, people, subjects
-from daemon.store.engine import reading
+from daemon.store import cases, facts, mode, mutes, notices, people, subjects
+from daemon.store.engine import reading, writing
 from daemon.store.tables import notices as notices_table
 from tests.chaos import journal as j
 from tests.chaos import records
@@ -78,9 +79,16 @@ WEIGHTS: Sequence[tuple[str, int]] = (
     ("head_changes", 4),
     ("edit_rules", 3),
     ("edit_calendar", 2),
+    ("mute", 4),
+    ("end_mute", 2),
+    ("pause", 2),
+    ("go_on", 25),
 )
 
 
+MUTES_MOST = 4
+DAYS_MUTED = {"ladder": 1, "unit": 3, "case": 6, "person": 4}
+"""For how many days at most each kind of thing is silenced, from a day of the next three on."""
 OF_CASES = ("set_due", "extend", "correct", "submit", "close", "send_back", "move", "sign", "undo", "suspend")
 """What may happen to a case that a process has in hand at this moment."""
 
@@ -96,6 +104,8 @@ class Clerk:
     done: dict[str, int] = field(default_factory=dict)
     hired: int = 0
     refused: int = 0
+    paused: tuple[datetime, datetime] | None = None
+    """Since when delivery is paused, in office and in wall time."""
     _only: frozenset[int] = frozenset()
 
     def act_on(self, chance: random.Random, now: datetime, only: Iterable[int]) -> str:
@@ -330,6 +340,70 @@ class Clerk:
         self.write(j.RulesActivated(now, files, source.hash, began, clock.wall()))
         return True
 
+    # -- silence
+
+    def _mute(self, chance: random.Random, now: datetime) -> bool:
+        kind = chance.choice(list(DAYS_MUTED))
+        first = self._day_ahead(chance, now, 0, 2)
+        last = first + timedelta(days=chance.randint(0, DAYS_MUTED[kind]))
+        with reading(self.engine) as connection:
+            many = len(mutes.listed(connection, now)) >= MUTES_MOST
+            found = self._silenced(connection, kind, now)
+        if many or not found:
+            return False
+        target, zone = chance.choice(found), self._zone
+        ends = midnight(last + timedelta(days=1), zone)
+        new = mutes.NewMute(target, midnight(first, zone), ends, "机构改革", "冯值班")
+        began = clock.wall()
+        number, _ = acts.mute(self.engine, new, now)
+        with reading(self.engine) as connection:
+            self.write(records.muted(connection, number, began, clock.wall()))
+        return True
+
+    def _silenced(self, connection: Connection, kind: str, now: datetime) -> list[mutes.Target]:
+        """Return all that could be silenced of a kind."""
+        match kind:
+            case "ladder":
+                return [mutes.Target(ladder=name) for name in sorted(self.rules().ladders)]
+            case "unit":
+                units = people.unit_ids(connection, self._today(now))
+                return [mutes.Target(unit=number) for number in sorted(units)]
+            case "case":
+                return [mutes.Target(case=case.id) for case in self._cases(*OPEN)]
+        return [mutes.Target(person=number) for number in sorted(people.load_all(connection))]
+
+    def _end_mute(self, chance: random.Random, now: datetime) -> bool:
+        with reading(self.engine) as connection:
+            found = mutes.listed(connection, now)
+        if not found:
+            return False
+        began, one = clock.wall(), chance.choice(found).id
+        acts.end_mute(self.engine, one, "冯值班", "", now)
+        self.write(j.Unmuted(now, one, began, clock.wall()))
+        return True
+
+    def _pause(self, _chance: random.Random, now: datetime) -> bool:
+        if self.paused is None:
+            with writing(self.engine) as connection:
+                mode.pause(connection, now, "冯值班", "核对名单")
+            self.paused = (now, clock.wall())
+            return True
+        return False
+
+    def _go_on(self, _chance: random.Random, now: datetime) -> bool:
+        return self.go_on(now)
+
+    def go_on(self, now: datetime) -> bool:
+        """Let delivery go on, if it is paused."""
+        if self.paused is None:
+            return False
+        (since, wall), began = self.paused, clock.wall()
+        with writing(self.engine) as connection:
+            mode.resume(connection)
+        self.paused = None
+        self.write(j.Paused(since, now, wall, began))
+        return True
+
     # -- how
 
     def _anew(self, chance: random.Random, now: datetime, kind: EventKind, *states: State) -> bool:
@@ -376,7 +450,11 @@ class Clerk:
         return self._today(now) + timedelta(days=chance.randint(first, last))
 
     def _today(self, now: datetime) -> date:
-        return now.astimezone(next(iter(self.rules().campaigns.values())).zone).date()
+        return now.astimezone(self._zone).date()
+
+    @property
+    def _zone(self) -> tzinfo:
+        return next(iter(self.rules().campaigns.values())).zone
 
 
 class _Journalled:

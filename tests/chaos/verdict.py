@@ -29,7 +29,9 @@ def figures(wish: Wish, outcome: Outcome, wrong: list[str]) -> dict[str, Any]:
     journal = outcome.journal
     arrivals = [arrival for arrival in journal.of(Arrival) if arrival.taken]
     faults = journal.of(Fault)
+    repeats, marked = checks.repeats(journal)
     return {
+        "command": wish.command,
         "seed": wish.seed,
         "database": wish.database,
         "faults": sum(outcome.faults.values()),
@@ -41,7 +43,9 @@ def figures(wish: Wish, outcome: Outcome, wrong: list[str]) -> dict[str, Any]:
         "decisions": len(journal.of(Decided)),
         "notices": sum(notice.state in ("sent", "manual", "done") for notice in journal.of(Notice)),
         "arrivals": len(arrivals),
-        "repeats": checks.repeats(journal),
+        "items": len({number for arrival in arrivals for number in arrival.items}),
+        "repeats": repeats,
+        "marked": marked,
         "doubts": sum(attempt.repeat for attempt in journal.of(Attempt)),
         "faults_between_bytes_and_record": sum(fault.doubt for fault in faults),
         "at_those_seams": sum(fault.seam in BETWEEN for fault in faults),
@@ -49,5 +53,6 @@ def figures(wish: Wish, outcome: Outcome, wrong: list[str]) -> dict[str, Any]:
         "instants": outcome.instants,
         "days": outcome.days,
         "violations": len(wrong),
+        "violations_beside_the_journal": len(outcome.deaths) + len(outcome.wrong) + bool(outcome.stuck),
         "seconds": round(outcome.seconds, 1),
     }

@@ -17,10 +17,17 @@ Three answers for each person, subject, ladder, rung, occurrence and anchor vers
   - an act while a send is in flight: what a worker saw within the last 60 seconds (wall) counts as seen;
   - what an outage pushed past its slot, if something took it away before it could be made good;
   - what was dropped since a fact did not hold, and came back by a return (by ``undo`` it must come back);
+  - what a person's mute met on its way: muted at any time from its slot to its latest arrival, it may come or
+    not, and so may a copy of it; at a time at which he surely was muted it must not;
   - a reminder of something else than the deadline (not yet signed), when the deadline has passed.
 
-Not judged: conditions on ``key``, amounts and words of a case; cron; renamed rungs (``was``); mutes; what the
-texts say. The oracle raises ``UnsupportedError`` where a rule needs what it does not know.
+A mute of a ladder, unit or case takes away what has its instant in it, and nothing else, however late it is
+looked at; one that was ended early takes what had come by then. A pause is an outage: what it held back comes
+after it, if it is still to be said; nothing leaves in it but what was in flight.
+
+Not judged: conditions on ``key``, amounts and words of a case; cron; renamed rungs (``was``); budgets, the
+gate on floods, rehearsal; what the texts say. The oracle raises ``UnsupportedError`` where a rule needs what
+it does not know.
 """
 
 from tests.chaos.oracle.days import UnsupportedError

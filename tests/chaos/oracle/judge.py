@@ -23,13 +23,14 @@ from tests.chaos.journal import (
     Item,
     Journal,
     Notice,
+    Paused,
     Person,
     Tallied,
 )
 from tests.chaos.oracle.days import FRESH, slot
 from tests.chaos.oracle.owed import Judgement, Owed, all_owed
 from tests.chaos.oracle.people import reached
-from tests.chaos.oracle.replay import Seating, State, SubjectName, World, replay
+from tests.chaos.oracle.replay import Seating, Silence, State, SubjectName, World, replay
 
 PROMPT = timedelta(minutes=25)
 """In office time: patience for planning (5), spread at a window's opening (9), off the half hour (1), and as
@@ -84,7 +85,7 @@ def judge(journal: Journal) -> list[Violation]:
 
 RungName = tuple[SubjectName, str, str, str]
 """A subject, a ladder, a rung and an occurrence."""
-T = TypeVar("T", State, Seating)
+T = TypeVar("T", State, Seating, Silence)
 
 
 class Judge:
@@ -104,6 +105,7 @@ class Judge:
         self.decided = {row.id: row for row in journal.of(Decided)}
         self.notices = {row.id: row for row in journal.of(Notice)}
         self.faults = journal.of(Fault)
+        self.pauses = journal.of(Paused)
         self.attempts = journal.of(Attempt)
 
     def all(self) -> Iterator[Violation]:
@@ -111,6 +113,7 @@ class Judge:
             yield from self.check_said(said)
         yield from self._unknown_items()
         yield from self.check_windows()
+        yield from self.check_pauses()
         yield from self.check_folds()
         yield from self.check_repeats()
         for owed in self.obligations:
@@ -244,6 +247,9 @@ class Judge:
             return ("stale", f"person {said.item.person} had signed")
         if owed.rung.approval and not self._approved(said.item, at):
             return ("unapproved", "nobody had approved it")
+        silences = _in_force(self.world.silences, said.arrival)
+        if all(any(m.silences(said.item.person, at, at) for m in each.mutes) for each in silences):
+            return ("muted", f"person {said.item.person} was muted")
         return None
 
     def _is_addressed(self, said: Said, owed: Owed, states: Sequence[State]) -> bool:
@@ -307,6 +313,15 @@ class Judge:
             if persons and not arrival.repeat and arrival.address not in addresses:
                 words = f"items {arrival.items} arrived by {arrival.channel} at {arrival.address}"
                 yield Violation("wrong person", f"{words} {_t(arrival.at, self)}, not theirs", arrival.at)
+
+    def check_pauses(self) -> Iterator[Violation]:
+        """While delivery is paused nothing leaves but what was in flight."""
+        for arrival, pause in itertools.product(self.arrivals, self.pauses):
+            if not (pause.wall and pause.wall_until and arrival.wall):
+                continue
+            if pause.wall + IN_FLIGHT < arrival.wall < pause.wall_until:
+                words = f"a message left by {arrival.channel} {_t(arrival.at, self)}"
+                yield Violation("paused", f"{words}, paused {_t(pause.at, self)}", arrival.at)
 
     def check_folds(self) -> Iterator[Violation]:
         """Of one subject, ladder and person only the strongest goes; nothing weaker follows it."""
@@ -403,8 +418,15 @@ class Judge:
         return replace(owed, release=start, decided=states[last].at, states=owed.states[last:])
 
     def _taken_back(self, owed: Owed) -> Iterator[datetime]:
-        """Yield the slots after an undo that made what was owed sayable again."""
+        """Yield the slots after an undo that made what was owed sayable again.
+
+        What lies before its present ``since`` (it was returned meanwhile) does not come back.
+        """
         for before, after in pairwise(owed.states):
+            standing = after.standings.get(owed.ladder)
+            since = standing.since if standing else None
+            if since is not None and owed.occurrence.instant < since:
+                continue
             if after.undone and after.at > owed.release and self.judgement.sayable(owed, before, after.at):
                 yield self._next_slot(owed, after.at)
 
@@ -470,7 +492,7 @@ class Judge:
     def _check_person(
         self, owed: Owed, part: str, people: Sequence[int], deadline: datetime
     ) -> Iterator[Violation]:
-        if all(self._excused(owed, person, deadline) for person in people):
+        if all(self._excused(owed, person, deadline, part) for person in people):
             return
         rows = {row.id for row in self._rows(owed)}
         told = [
@@ -520,7 +542,7 @@ class Judge:
         """Whether a document still waits for its approval, or was taken away before it could leave."""
         given = self._approvals(item)
         until = max((self._allow(at, at) for at in given), default=self.end)
-        if not self._stays_sayable(owed, owed.release, until):
+        if not self._stays_sayable(owed, owed.release, until) or self._muted(item.person, owed, until):
             return True
         line = next(
             seats for part, number, seats in owed.rung.lines if (part, number) == (item.part, item.line)
@@ -544,8 +566,17 @@ class Judge:
         mine = [a for a in self.attempts if a.notice == notice and a.channel != "manual"]
         return bool(mine) and bool(self.faults) and all(a.outcome not in ("", "sent") for a in mine)
 
-    def _excused(self, owed: Owed, person: int, deadline: datetime) -> bool:
-        """Whether something stronger spoke to the person for this, or he has signed."""
+    def _muted(self, person: int, owed: Owed, until: datetime, part: str = "to") -> bool:
+        """Whether a person was muted while what is owed was on its way; a copy falls with what it copies."""
+        persons = {person}
+        if part == "copy":
+            persons.update(item.person for row in self._rows(owed) for item in self._items_of.get(row.id, ()))
+        return any(m.silences(p, owed.release, until) for m in self.world.silences[-1].mutes for p in persons)
+
+    def _excused(self, owed: Owed, person: int, deadline: datetime, part: str = "to") -> bool:
+        """Whether something stronger spoke to the person for this, or he has signed, or was muted."""
+        if self._muted(person, owed, deadline, part):
+            return True
         signed = self._signed.get((owed.subject[1], person), [])
         if owed.rung.unless_signed and any(event.at <= deadline for event in signed):
             return True
@@ -632,7 +663,7 @@ class Judge:
                 ]
                 until = min(fault.until, max(both, default=fault.at))
             found.append((fault.at, max(until, fault.at)))
-        return sorted(found)
+        return sorted(found + [(pause.at, pause.until) for pause in self.pauses])
 
     def _failures(self, owed: Owed) -> int:
         """Count the tries that failed on the worst of the ways by which what was owed was to go."""
@@ -683,9 +714,7 @@ class Judge:
 
     def check_told_of(self) -> Iterator[Violation]:
         """What is held, failed or reached nobody, the office has been told of by the next morning."""
-        notes = sorted(
-            a.at for a in self.arrivals if a.notice in self.notices and self.notices[a.notice].kind == "note"
-        )
+        notes = self._notes
         for since, words in self._troubles():
             office = any(
                 reached(s.directory, ("office.duty", "office.director"), None, self.world.day(since))
@@ -701,6 +730,22 @@ class Judge:
             if deadline < self.end and not any(since <= at <= deadline for at in notes):
                 yield Violation("silent", f"{words}; the office was not told by {_t(deadline, self)}", since)
 
+    @cached_property
+    def _notes(self) -> list[datetime]:
+        """When the office was told; who has no address for it finds its note among the tasks by hand."""
+        notes = {n.id: n for n in self.notices.values() if n.kind == "note"}
+        by_hand = [n for n in notes.values() if n.state in ("manual", "done") and self._only_by_hand(n)]
+        told = [n.sent_at for n in by_hand if n.sent_at]
+        return sorted([*told, *(a.at for a in self.arrivals if a.notice in notes)])
+
+    def _only_by_hand(self, note: Notice) -> bool:
+        lacking = any(
+            p.id == note.person and not (p.email or p.wecom)
+            for seating in self.world.seatings
+            for p in seating.directory.people
+        )
+        return lacking or self._tried(note.id)
+
     def _troubles(self) -> Iterator[tuple[datetime, str]]:
         for notice in self.notices.values():
             since = {"manual": notice.sent_at, "failed": notice.ended_at, "waiting": notice.created_at}.get(
@@ -712,11 +757,12 @@ class Judge:
             if gap.resolved_at is None:
                 yield gap.since, f"decision {gap.decision} reached nobody since {_t(gap.since, self)}"
         for item in self.items.values():
-            if item.state == "dropped" and item.reason in ("lapsed", "deadline_passed") and item.closed_at:
-                yield item.closed_at, f"item {item.id} lapsed {_t(item.closed_at, self)}"
+            told = item.reason in ("lapsed", "deadline_passed", "muted")
+            if item.state == "dropped" and told and item.closed_at:
+                yield item.closed_at, f"item {item.id} {item.reason} {_t(item.closed_at, self)}"
         for row in self.decided.values():
-            if row.outcome == "lapsed":
-                yield row.decided_at, f"decision {row.id} lapsed {_t(row.decided_at, self)}"
+            if row.outcome in ("lapsed", "muted"):
+                yield row.decided_at, f"decision {row.id} {row.outcome} {_t(row.decided_at, self)}"
 
     def check_tally(self) -> Iterator[Violation]:
         """The tally agrees with the events."""

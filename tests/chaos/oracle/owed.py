@@ -192,6 +192,8 @@ class Judgement:
             return "its day was set anew"
         if rung is None:
             return "the rule is gone"
+        if state.is_muted(owed.occurrence.instant, owed.ladder):
+            return "it is muted"
         if not self.own(rung, state.facts, state.rules):
             return f"it is {state.facts.state}"
         if not self.moved(rung, state.facts, state.rules, owed.occurrence.instant):
@@ -287,6 +289,10 @@ class Obligations:
         done: set[str],
     ) -> None:
         zone = state.rules.campaign.zone
+        if state.is_muted(occurrence.instant, ladder.id):
+            if sure:
+                done.add(occurrence.key)
+            return
         if not self.judgement.own(rung, state.facts, state.rules):
             if occurrence.key and sure:
                 done.add(occurrence.key)

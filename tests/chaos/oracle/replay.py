@@ -19,9 +19,11 @@ from tests.chaos.journal import (
     DirectoryChanged,
     FilingEvent,
     Journal,
+    Muted,
     Record,
     RulesActivated,
     Tallied,
+    Unmuted,
 )
 from tests.chaos.oracle.days import UnsupportedError, midnight
 from tests.chaos.oracle.people import stands
@@ -86,8 +88,32 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class Mute:
+    """What is silenced: the instants in ``[since, until)``; ended early, those that had come by then."""
+
+    of: Muted
+    ended: datetime | None = None
+
+    def concerns(self, facts: Facts) -> bool:
+        if self.of.ladder:
+            return True
+        if self.of.unit is not None:
+            return facts.unit == self.of.unit
+        return (facts.kind, facts.name) == ("case", self.of.case)
+
+    def covers(self, instant: datetime, ladder: str) -> bool:
+        in_time = self.of.since <= instant < self.of.until and (self.ended is None or instant <= self.ended)
+        return in_time and self.of.ladder in ("", ladder)
+
+    def silences(self, person: int, first: datetime, last: datetime) -> bool:
+        """Whether a person is silenced at any instant from ``first`` to ``last``."""
+        over = self.of.until if self.ended is None else self.ended
+        return self.of.person == person and self.of.since <= last and first < over
+
+
+@dataclass(frozen=True)
 class State:
-    """A subject as it is from a record on."""
+    """A subject as it is from a record on; ``mutes`` are those that concern it, past ones too."""
 
     at: datetime
     facts: Facts
@@ -98,6 +124,21 @@ class State:
     begins: bool = True
     """Whether its transaction ends with it: a state inside a transaction is never seen."""
     undone: bool = False
+    mutes: tuple[Mute, ...] = ()
+
+    def is_muted(self, instant: datetime, ladder: str) -> bool:
+        return any(mute.covers(instant, ladder) for mute in self.mutes)
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Whom the office has silenced, from a record on."""
+
+    at: datetime
+    mutes: tuple[Mute, ...] = ()
+    wall_before: datetime | None = None
+    wall: datetime | None = None
+    begins: bool = True
 
 
 @dataclass(frozen=True)
@@ -133,6 +174,7 @@ class World:
     seatings: list[Seating] = field(default_factory=list)
     counted: list[Counted] = field(default_factory=list)
     activations: list[tuple[datetime, Rules]] = field(default_factory=list)
+    silences: list[Silence] = field(default_factory=list)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -174,6 +216,8 @@ class _Replay:
         self.world = World(began, rules)
         self.world.seatings.append(Seating(began.at, began.directory))
         self.world.activations.append((began.at, rules))
+        self.world.silences.append(Silence(began.at))
+        self.mutes: dict[int, Mute] = {}
         self.epochs = count(1)
         self.past: dict[SubjectName, list[tuple[CaseEvent, State | None]]] = {}
         first = began.enters or self.world.day(began.at)
@@ -193,7 +237,29 @@ class _Replay:
                     self._make_subjects(record.at, self._today(record.at))
                 case RulesActivated():
                     self._rules(record)
+                case Muted():
+                    self._mute(record, Mute(record))
+                case Unmuted():
+                    self._mute(record, replace(self.mutes[record.mute], ended=record.at))
         return self.world
+
+    def _mute(self, record: Muted | Unmuted, mute: Mute) -> None:
+        """Let a mute be as it is from now on, for persons and for every subject that it concerns."""
+        self.mutes[record.mute] = mute
+        now = (record.at, record.wall_before, record.wall)
+        if mute.of.person is not None:
+            persons = tuple(each for each in self.mutes.values() if each.of.person is not None)
+            self.world.silences.append(Silence(now[0], persons, *now[1:]))
+            return
+        for name, states in self.world.states.items():
+            last = states[-1]
+            if mute.concerns(last.facts):
+                self._put(name, State(now[0], last.facts, last.standings, self.world.rules, *now[1:]))
+
+    def _put(self, name: SubjectName, state: State) -> None:
+        """Let a subject be in a state from now on, silenced by the mutes that concern it then."""
+        silent = [m for m in self.mutes.values() if m.of.person is None and m.concerns(state.facts)]
+        self.world.states.setdefault(name, []).append(replace(state, mutes=tuple(silent)))
 
     # -- subjects that the rules name
 
@@ -203,7 +269,7 @@ class _Replay:
             name = (facts.kind, facts.name)
             if name not in self.world.states:
                 standings = {x.id: Standing(next(self.epochs), since, at) for x in _ladders(rules, facts)}
-                self.world.states[name] = [State(at, facts, standings, rules)]
+                self._put(name, State(at, facts, standings, rules))
             elif (days := {**self.world.states[name][-1].facts.days, **facts.days}) != self.world.states[
                 name
             ][-1].facts.days:
@@ -213,7 +279,7 @@ class _Replay:
         old = self.world.rules
         self.world.rules = rules = activated(old, read_rules(record.files), record.at)
         self.world.activations.append((record.at, rules))
-        for _name, states in self.world.states.items():
+        for name, states in self.world.states.items():
             last = states[-1]
             standings = dict(last.standings)
             for ladder in _ladders(rules, last.facts):
@@ -223,7 +289,7 @@ class _Replay:
                 key: self._anchor_changed(standings[key], last.facts, old, rules, key, record.at)
                 for key in standings
             }
-            states.append(State(record.at, last.facts, moved, rules, record.wall_before, record.wall))
+            self._put(name, State(record.at, last.facts, moved, rules, record.wall_before, record.wall))
         self._make_subjects(record.at, self._today(record.at))
 
     def _anchor_changed(
@@ -261,7 +327,7 @@ class _Replay:
                 x.id: Standing(next(self.epochs), since, record.at) for x in _ladders(self.world.rules, facts)
             }
             bare = replace(facts, days={})
-            self.world.states[name] = [State(record.at, bare, standings, self.world.rules, begins=False)]
+            self._put(name, State(record.at, bare, standings, self.world.rules, begins=False))
         self._append(name, record, facts, move)
 
     def _undo(self, name: SubjectName, record: CaseEvent) -> None:
@@ -271,17 +337,8 @@ class _Replay:
             raise UnsupportedError("undo of a registration")
         self._count(record.at, undone.on, states[-1].facts, before.facts)
         standings = {**states[-1].standings, **before.standings}
-        states.append(
-            State(
-                record.at,
-                before.facts,
-                standings,
-                self.world.rules,
-                record.wall_before,
-                record.wall,
-                undone=True,
-            )
-        )
+        now = (record.wall_before, record.wall)
+        self._put(name, State(record.at, before.facts, standings, self.world.rules, *now, undone=True))
 
     def _append(self, name: SubjectName, record: CaseEvent | FilingEvent, facts: Facts, move: str) -> None:
         states = self.world.states[name]
@@ -292,7 +349,8 @@ class _Replay:
             key: self._moved(key, one, last.facts, facts, move, record.at)
             for key, one in last.standings.items()
         }
-        states.append(State(record.at, facts, standings, self.world.rules, record.wall_before, record.wall))
+        now = (record.wall_before, record.wall)
+        self._put(name, State(record.at, facts, standings, self.world.rules, *now))
 
     def _happen(
         self,
@@ -308,7 +366,7 @@ class _Replay:
         standings = {
             key: self._moved(key, one, last.facts, facts, move, at) for key, one in last.standings.items()
         }
-        self.world.states[name].append(State(at, facts, standings, self.world.rules, before, wall))
+        self._put(name, State(at, facts, standings, self.world.rules, before, wall))
 
     def _moved(
         self, ladder: str, standing: Standing, before: Facts, after: Facts, move: str, at: datetime

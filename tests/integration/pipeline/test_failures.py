@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from daemon import acts
+from daemon.domain.case import EventKind
 from daemon.errors import DeliveryError, RefusedError, UnknownOutcomeError
 from daemon.loop import tick
 from daemon.store import tables
@@ -176,6 +177,29 @@ class TestUnknown:
         office.run("2018-08-28 12:00")
         assert office.tried()[:2] == ["孙联络 email: A-1 remind", "孙联络 email!: A-1 remind"]
         assert office.news() == ["孙联络 email!: A-1 remind", "孙联络 sms: A-1 remind"]
+
+    def test_what_comes_back_by_an_undo_says_that_an_earlier_notice_may_have_said_it(
+        self, office: Office
+    ) -> None:
+        """It fell out of the notice that nobody knows of; the notice that it comes back in is another."""
+        released(office, legs="[email, wecom]")
+        office.wire.answers("email", SILENCE, SILENCE)
+        office.deliver_on("email")
+        office.later(minutes=1).deliver_on("email")
+        office.happen("A-1", EventKind.SUBMITTED)
+        office.deliver_on("wecom")
+        assert office.items() == ["孙联络 A-1 remind dropped condition"]
+        office.undo("A-1")
+        office.tick()
+        assert office.sent() == ["孙联络 email!: A-1 remind"]
+
+    def test_what_fell_out_before_any_try_is_no_repeat_when_it_comes_back(self, office: Office) -> None:
+        released(office)
+        office.happen("A-1", EventKind.SUBMITTED)
+        office.deliver()
+        office.undo("A-1")
+        office.tick()
+        assert office.sent() == ["孙联络 wecom: A-1 remind"]
 
     def test_a_definite_failure_of_the_repeat_keeps_the_bytes(self, office: Office) -> None:
         released(office)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, create_engine, event, text
@@ -17,6 +17,7 @@ from daemon import clock
 from daemon.deliver import Deliverer
 from daemon.errors import DeliveryError, UnknownOutcomeError
 from daemon.store import deliveries, tables
+from daemon.store.deliveries import Claimed
 from daemon.store.engine import reading, writing
 from daemon.sweep import sweep
 from tests.integration.office import DUE, Office
@@ -48,6 +49,22 @@ def at_once(*acts: Callable[[], object]) -> list[object]:
 
     with ThreadPoolExecutor(len(acts)) as pool:
         return [each.result(60) for each in [pool.submit(one, act) for act in acts]]
+
+
+def open_try(office: Office, claimed: Claimed, wall: datetime, lease: datetime) -> int | None:
+    frozen = {"key": "k", "address": "a", "name": "n", "content": {"text": "t"}, "items": []}
+    with writing(office.engine) as connection:
+        return deliveries.open_attempt(
+            connection,
+            claimed,
+            frozen,
+            office.now,
+            wall,
+            lease,
+            repeat=False,
+            person=1,
+            on=office.now.date(),
+        )
 
 
 class TestClaims:
@@ -208,26 +225,33 @@ class TestSweep:
         assert office.sent() == [], "nothing had left: it is looked at afresh"
 
     def test_a_try_noted_since_the_sweep_looked_is_its_workers_own(self, office: Office) -> None:
-        """The lease ran out before the try; PostgreSQL lets the worker note it while the sweep is at it."""
+        """Its lease was about to run out; PostgreSQL lets the worker note it while the sweep is at it."""
         released(office)
         wall = clock.wall()
         with writing(office.engine) as connection:
             (mine,) = deliveries.claim(
-                connection, "wecom", office.ready("wecom"), office.now, wall - timedelta(seconds=1)
+                connection, "wecom", office.ready("wecom"), office.now, wall + timedelta(seconds=1)
             )
+        later = wall + timedelta(seconds=2)
         with reading(office.engine) as connection:
-            ((found, number),) = deliveries.expired(connection, wall)
+            ((found, number),) = deliveries.expired(connection, later)
         assert number is None
-        frozen = {"key": "k", "address": "a", "name": "n", "content": {"text": "t"}, "items": []}
+        assert open_try(office, mine, wall, wall + timedelta(seconds=30)) == 1
         with writing(office.engine) as connection:
-            lease = wall + timedelta(seconds=30)
-            number = deliveries.open_attempt(
-                connection, mine, frozen, office.now, lease, repeat=False, person=1, on=office.now.date()
-            )
-        assert number == 1
-        with writing(office.engine) as connection:
-            assert not deliveries.give_back(connection, found, office.now, wall, unknown=False)
+            assert not deliveries.give_back(connection, found, office.now, later, unknown=False)
         assert office.deliveries() == ["wecom sending"]
+
+    def test_who_slept_since_he_looked_sends_nothing(self, office: Office) -> None:
+        """The lease has run out, and no sweep has come by: what he saw is as old."""
+        released(office)
+        letters = office.deliverer.letters("wecom", office.ready("wecom"), office.rules(), office.now)
+        office.wall_time_passes()
+        office.close("A-0")
+        assert open_try(office, letters[0].claimed, clock.wall(), clock.wall()) is None
+        assert office.attempts() == []
+        sweep(office.engine, office.now)
+        office.tick()
+        assert office.sent() == []
 
     def test_a_lease_that_runs_is_left_alone(self, office: Office) -> None:
         released(office)

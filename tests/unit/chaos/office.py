@@ -122,6 +122,21 @@ class Office:
         self.records.append(j.RulesActivated(at(when), config(ladders, calendar)))
         return self
 
+    def mute(self, when: str, first: str, last: str, **what: Any) -> Office:
+        """Silence a ladder, unit, case or person from a day to a day, both included."""
+        until = at(last) + timedelta(days=1)
+        self.records.append(j.Muted(at(when), 1, at(first), until, **what))
+        return self
+
+    def end_mute(self, when: str) -> Office:
+        self.records.append(j.Unmuted(at(when), 1))
+        return self
+
+    def pause(self, when: str, until: str) -> Office:
+        """Pause delivery, in a world whose wall clock shows office time."""
+        self.records.append(j.Paused(at(when), at(until), at(when), at(until)))
+        return self
+
     def fault(self, kind: str, when: str, until: str = "", **more: Any) -> Office:
         self.records.append(j.Fault(at(when), at(until or when), kind, **more))
         return self

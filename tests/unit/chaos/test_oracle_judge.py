@@ -21,8 +21,10 @@ from tests.unit.chaos.office import (
     OTHER_LIAISON,
     POSTS,
     TOWN,
+    ZONE,
     Office,
     at,
+    directory,
     on,
 )
 
@@ -135,6 +137,68 @@ class TestFaults:
         assert office.must()[0] == "08-28 remind liaison"
 
 
+TARGETS: list[dict[str, object]] = [{"ladder": "case-due"}, {"unit": TOWN}, {"case": "A-1"}]
+PERSON: dict[str, object] = {"person": LIAISON}
+OTHERS: list[dict[str, object]] = [
+    {"ladder": "case-assigned"},
+    {"unit": ZONE},
+    {"case": "A-2"},
+    {"person": HEAD},
+]
+
+
+class TestMutes:
+    """What was muted must not come, and is not missed; the rest is owed as ever."""
+
+    @pytest.mark.parametrize("what", [*TARGETS, PERSON], ids=str)
+    def test_what_is_muted_must_not_come_and_is_not_missed(self, what: dict[str, object]) -> None:
+        office = Office().case().mute("2018-08-27 10:00", "2018-08-28", "2018-08-29", **what)
+        assert office.must() == ["09-03 overdue liaison", "09-05 head head"]
+        assert len(office.said("case-due.remind", LIAISON, "2018-08-28 09:10").wrong()) == 1
+
+    @pytest.mark.parametrize("what", OTHERS, ids=str)
+    def test_what_is_not_muted_must_come(self, what: dict[str, object]) -> None:
+        office = Office().case().mute("2018-08-27 10:00", "2018-08-28", "2018-08-29", **what)
+        assert office.must()[0] == "08-28 remind liaison"
+
+    @pytest.mark.parametrize("what", [*TARGETS, PERSON], ids=str)
+    def test_what_comes_after_one_that_was_ended_early_must_come(self, what: dict[str, object]) -> None:
+        office = Office().case().mute("2018-08-27 10:00", "2018-08-28", "2018-09-30", **what)
+        assert office.end_mute("2018-08-30 10:00").must() == ["09-03 overdue liaison", "09-05 head head"]
+
+    @pytest.mark.parametrize("what", TARGETS, ids=str)
+    def test_what_was_muted_stays_so_however_late_it_is_looked_at(self, what: dict[str, object]) -> None:
+        office = Office().case().mute("2018-08-27 10:00", "2018-08-28", "2018-08-28", **what)
+        assert office.said("case-due.remind", LIAISON, "2018-08-30 09:10").wrong()
+
+    def test_the_mute_of_a_unit_goes_by_where_the_case_is(self) -> None:
+        office = Office().case().mute("2018-08-21 10:00", "2018-08-21", "2018-09-30", unit=TOWN)
+        office.happen("A-1", "moved", "2018-08-22 10:00", due="2018-08-31", unit=ZONE)
+        assert office.must()[0] == "08-28 remind other-liaison"
+
+    def test_what_is_decided_and_then_muted_must_not_leave(self) -> None:
+        office = Office().case().mute("2018-08-28 08:00", "2018-08-28", "2018-08-28", unit=TOWN)
+        assert office.said("case-due.remind", LIAISON, "2018-08-28 09:10").wrong() == ["stale"]
+
+
+class TestPause:
+    """Nothing leaves while delivery is paused; what was held comes after it."""
+
+    def test_what_a_pause_held_comes_after_it(self) -> None:
+        office = Office().case().pause("2018-08-28 08:00", "2018-08-29 10:00")
+        assert office.said("case-due.remind", LIAISON, "2018-08-29 10:00").wrong() == []
+        assert office.must() == ["09-03 overdue liaison", "09-05 head head"]
+
+    def test_what_never_comes_after_it_is_lost(self) -> None:
+        office = Office().case().pause("2018-08-28 08:00", "2018-08-29 10:00")
+        assert len(office.must()) == 3
+
+    def test_what_leaves_in_it_is_found(self) -> None:
+        office = Office().case().pause("2018-08-28 08:00", "2018-08-29 10:00")
+        came = at("2018-08-28 09:10")
+        assert office.said("case-due.remind", LIAISON, "2018-08-28 09:10", wall=came).wrong() == ["paused"]
+
+
 @pytest.mark.parametrize(("seconds", "wrong"), [(-5, []), (5, []), (90, ["stale"])])
 def test_a_closure_while_a_send_is_in_flight_counts_by_the_order_of_records(
     seconds: int, wrong: list[str]
@@ -187,6 +251,20 @@ class TestSilence:
 
     def test_the_office_was_told(self) -> None:
         assert note(self.empty(gap=True), "2018-09-06 09:10").wrong() == []
+
+    @pytest.mark.parametrize(("reach", "wrong"), [("e", ["silent"]), ("", [])])
+    def test_whose_note_is_a_task_by_hand_has_been_told_if_no_other_way_was_left(
+        self, reach: str, wrong: list[str]
+    ) -> None:
+        office = self.empty(gap=True)
+        known = directory()
+        persons = (replace(p, email=reach, wecom="") if p.id == DIRECTOR else p for p in known.people)
+        began = office.records[0]
+        assert isinstance(began, j.Began)
+        office.records[0] = replace(began, directory=replace(known, people=tuple(persons)))
+        moment = at("2018-09-06 09:10")
+        office.rows.append(j.Notice(70, DIRECTOR, "manual", "note", created_at=moment, sent_at=moment))
+        assert office.wrong() == wrong
 
 
 def test_a_tally_that_disagrees_with_the_events_is_found() -> None:

@@ -48,6 +48,16 @@ def test_a_case_is_reminded_of_urged_and_brought_to_its_head() -> None:
             ["08-28 remind liaison", "09-05 head head", "09-05 overdue liaison"],
         ),
         (
+            "an undo does not bring back what a return had put behind",
+            lambda o: (
+                o.happen("A-1", "submitted", "2018-08-28 08:00")
+                .happen("A-1", "returned", "2018-08-29 08:00", due="2018-08-31")
+                .happen("A-1", "submitted", "2018-08-29 09:00")
+                .happen("A-1", "undone", "2018-08-29 10:00")
+            ),
+            FULL[1:],
+        ),
+        (
             "returned with a new deadline",
             lambda o: o.happen("A-1", "submitted", "2018-08-29 10:00").happen(
                 "A-1", "returned", "2018-09-10 10:00", due="2018-09-28"
