@@ -143,18 +143,16 @@ def _on_case(
 def _all(engine: Engine) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return what was said, and how the world then stands."""
     rule_set, d = ActiveRules(engine)(), tables.deliveries.c
+    asked: dict[str, list[Any]] = {
+        "cases": list(tables.cases.c),
+        "agenda": list(tables.agenda.c),
+        "tally": list(tables.tally.c),
+        "deliveries": [d.notice_id, d.leg, d.channel, d.state],
+        "decisions": [c for c in tables.decisions.c if c.name not in ("id", "inputs")],
+    }
     with reading(engine) as connection:
         said = list(report.said(connection, rule_set.campaigns, rule_set.ladders))
-        kept = {
-            name: connection.execute(select(*list(columns)).order_by(*list(columns))).all()
-            for name, columns in {
-                "cases": tables.cases.c,
-                "agenda": tables.agenda.c,
-                "tally": tables.tally.c,
-                "deliveries": [d.notice_id, d.leg, d.channel, d.state],
-                "decisions": [c for c in tables.decisions.c if c.name not in ("id", "inputs")],
-            }.items()
-        }
+        kept = {name: connection.execute(select(*c).order_by(*c)).all() for name, c in asked.items()}
     return said, kept
 
 
