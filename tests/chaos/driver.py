@@ -54,6 +54,8 @@ QUIET_DAYS = 4
 DEATHS_MOST = 10
 WAITING_MOST = 4
 DISK_FULL_FOR = 3
+STARTING = 5.0
+"""Seconds after its start in which a process may still be opening the database for the first time."""
 STOPS = frozenset({"pause", "two_rule_sets"})
 
 
@@ -127,6 +129,7 @@ class _Stage:
         self.dead: set[str] = set()
         self.deaths: list[str] = []
         self.fired = self.spoiled = 0
+        self.cut_at = -STARTING
         self.quiet = self.hurry = False
         self._set_scene(stack)
 
@@ -382,12 +385,17 @@ class _Stage:
         ended = self.hosts.ended()  # first: who dies at a seam says so before
         self._hear_fired(now)
         for name, status in ended.items():
-            if name not in self.dead:
+            if name not in self.dead and not self._found_no_database(name, status):
                 self.deaths.append(f"{now:%Y-%m-%d %H:%M} {name} ended with {status}")
             if len(self.deaths) > DEATHS_MOST:
                 raise StuckError("processes end one after the other")
             self.dead.discard(name)
             self.hosts.start(name)
+
+    def _found_no_database(self, name: str, status: int) -> bool:
+        """Whether a process that was just starting says that the database is away: it is started again."""
+        since_cut, lived = time.monotonic() - self.cut_at, time.monotonic() - self.hosts.began[name]
+        return status == 1 and since_cut < lived < STARTING
 
     def _hear_fired(self, now: datetime) -> None:
         path = self.folder / "fired.jsonl"
@@ -540,11 +548,13 @@ class _Stage:
 
     def _database_cut(self, drawn: Harm, now: datetime) -> None:
         assert isinstance(self.database, hosts.Postgres)
+        self.cut_at = time.monotonic()
         if self.database.cut(drawn.number):
             self._count("database_cut", now, "database", sends=SENDS)
 
     def _database_restarted(self, _drawn: Harm, now: datetime) -> None:
         assert isinstance(self.database, hosts.Postgres)
+        self.cut_at = time.monotonic()
         self.database.restart()
         self._count("database_restarted", now, "database", sends=SENDS)
 

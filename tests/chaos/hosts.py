@@ -101,6 +101,7 @@ class Hosts:
     bugs: tuple[str, ...] = ()
     running: dict[str, int] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
+    began: dict[str, float] = field(default_factory=dict)
     starts: int = 0
 
     def start(self, name: str) -> None:
@@ -116,6 +117,7 @@ class Hosts:
             "bugs": list(self.bugs),
         }
         self.running[name] = self.template.fork(request)
+        self.began[name] = time.monotonic()
         self.starts += 1
 
     def signal(self, name: str, number: int) -> None:

@@ -73,6 +73,11 @@ class Said:
         return (self.subject, self.decided.ladder, self.decided.rung, self.decided.occurrence)
 
     @property
+    def notice(self) -> int | None:
+        """The notice that said it; the item may be another's by now."""
+        return self.arrival.notice or self.item.notice
+
+    @property
     def order(self) -> tuple[datetime, float]:
         wall = self.arrival.wall
         return (self.arrival.at, wall.timestamp() if wall else 0.0)
@@ -191,7 +196,7 @@ class Judge:
     def _was_in_doubt(self, said: Said) -> bool:
         """Whether the same bytes had been tried before, with an outcome that nobody knew."""
         a = said.arrival
-        tried = self._doubts.get((said.item.notice, a.channel), [])
+        tried = self._doubts.get((said.notice, a.channel), [])
         return (
             any(at <= a.at for at in tried)
             or self._was_sayable_when_first_tried(said)
@@ -210,7 +215,7 @@ class Judge:
         were kept.
         """
         a = said.arrival
-        mine = [x for x in self.attempts if (x.notice, x.channel) == (said.item.notice, a.channel)]
+        mine = [x for x in self.attempts if (x.notice, x.channel) == (said.notice, a.channel)]
         first = min((x.opened_at for x in mine), default=a.at)
         if not any(x.repeat for x in mine):
             return False

@@ -230,6 +230,17 @@ def note(office: Office, when: str) -> Office:
     return office
 
 
+def test_the_doubt_about_a_repeat_is_that_of_the_notice_that_said_it() -> None:
+    """By an undo the item belongs to another notice in the end."""
+    office = Office().case().happen("A-1", "submitted", "2018-08-28 09:10:30")
+    office.said("case-due.remind", LIAISON, "2018-08-28 09:12", repeat=True)
+    moment, item = at("2018-08-28 09:10"), next(row for row in office.rows if isinstance(row, j.Item))
+    assert item.notice
+    office.rows.append(j.Attempt(90, item.notice, "wecom", 1, moment, moment, "unknown"))
+    office.rows[office.rows.index(item)] = replace(item, notice=77)
+    assert office.wrong() == []
+
+
 class TestSilence:
     """What reaches nobody is told to the office by the next morning."""
 
