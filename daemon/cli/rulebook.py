@@ -66,9 +66,10 @@ def show(
         return
     if case is None:
         _print_ladders(rules, ladder)
-    if lines or case is not None:
-        title = f"{case} 的时间表" if case else sample_title(rules.ladders[ladder] if ladder else None)
-        _print_timeline(lines, title)
+    if case is not None:
+        _print_case(case, lines)
+    elif lines:
+        _print_timeline(lines, sample_title(rules.ladders[ladder] if ladder else None))
 
 
 def _rules_and_ladder(context: Context, what: str | None, *, disk: bool) -> tuple[RuleSet, str | None]:
@@ -119,7 +120,22 @@ def _print_timeline(lines: list[dict[str, Any]], title: str) -> None:
     rows = [
         (e["day"], e["weekday"], f"{e['ladder']}/{e['rung']}", e["act"], e["whom"], e["state"]) for e in lines
     ]
-    table(("日期", "", "级", "措施", "对谁", "情况"), rows, empty="没有梯次涉及这件问题")
+    table(("日期", "", "级", "措施", "对谁", "情况"), rows)
+
+
+def _print_case(no: str, lines: list[dict[str, Any]]) -> None:
+    """Print what one case has made us say, what is to come, and, folded, what stays silent and why."""
+    from daemon.cli.folding import Group, in_group
+
+    answer("", f"{no} 的时间表")
+    for group, title in ((Group.BEFORE, "到现在为止"), (Group.LATER, "以后")):
+        folds = in_group(lines, group, by_rung=True)
+        answer("", title)
+        rows = [(fold.days, fold.rungs, fold.acts, fold.whom, fold.state) for fold in folds]
+        table(("日期", "级", "措施", "对谁", "情况"), rows, empty="没有")
+    silent = in_group(lines, Group.SILENT, by_rung=True)
+    answer("", "不发的各级")
+    table(("日期", "级", "措施", "情况"), [(f.days, f.rungs, f.acts, f.state) for f in silent], empty="没有")
 
 
 @app.command()

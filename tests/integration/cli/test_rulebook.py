@@ -20,7 +20,7 @@ from daemon.config.offdays import office_days
 from daemon.domain.workdays import Offset, Span
 from daemon.store import report
 from daemon.store.engine import open_engine, reading, writing
-from tests.integration.cli.conftest import Office
+from tests.integration.cli.conftest import DEMO, Office
 from tests.integration.cli.test_rules import change, folder
 
 __all__ = ["folder"]
@@ -94,6 +94,19 @@ class TestShow:
         change(folder / "ladders.yaml", REMIND, FIVE)
         assert "时限前5个工作日" not in office("rules", "show", "case-due").out
         assert "时限前5个工作日" in office("rules", "show", "case-due", "--disk").out
+
+    def test_a_long_past_is_folded_and_what_comes_stands_apart(self, office: Office) -> None:
+        office.at("2026-11-23 09:00")
+        assert office("import", DEMO / "issue-list.xlsx", "--yes").code == 0
+        said = office("rules", "show", "--case", "PS-2018-0007").out
+        assert len(said.splitlines()) < 40
+        past, coming = said.split("\n以后\n")
+        coming, silent = coming.split("\n不发的各级\n")
+        assert "没有" in past
+        assert coming.count("case-due/head-again") == 3
+        again = next(row for row in silent.splitlines() if "case-without-deadline/again" in row)
+        assert "条件不成立：还没有定时限且未办结" in again, "that it came late explains nothing"
+        assert "，共 " in again
 
     def test_an_unknown_ladder_is_answered_with_those_there_are(self, office: Office) -> None:
         answer = office("rules", "show", "case-dew")
@@ -192,6 +205,17 @@ class TestWho:
         assert silent["case-without-deadline", "head"]["fate"] == "when"
         assert silent["case-returned", "back"]["fate"] == "no_anchor"
         assert silent["case-assigned", "hand-over"]["fate"] == "settled"
+
+    def test_a_past_day_has_what_was_told_what_comes_and_what_stays_silent(self, busy_office: Office) -> None:
+        busy_office.work("2018-08-17 10:00")
+        said = busy_office("who", "PS-2018-0007", "--on", "2018-08-15").out
+        before, later = said.split("\n这一天以前\n")[1].split("\n这一天以后\n")
+        later, silent = later.split("\n不发的各级\n")
+        assert "这一天没有人会收到" in said
+        assert before.strip() == "没有"
+        assert "case-assigned/hand-over" in later
+        assert "定于" in later
+        assert "定于" not in silent
 
     def test_what_lies_before_the_rule_is_said_to(self, busy_office: Office, folder: Path) -> None:
         busy_office.work("2018-10-12 10:00")
