@@ -20,7 +20,7 @@ from daemon.config.offdays import office_days
 from daemon.domain.workdays import Offset, Span
 from daemon.store import report
 from daemon.store.engine import open_engine, reading, writing
-from tests.integration.cli.conftest import DEMO, Office
+from tests.integration.cli.conftest import CONFIG, DEMO, Office
 from tests.integration.cli.test_rules import change, folder
 
 __all__ = ["folder"]
@@ -322,6 +322,17 @@ class TestAgainst:
         } == self._reminded(busy_office, -5)
         rows = list(load_workbook(book)["改期的事项"].iter_rows(min_row=2, values_only=True))
         assert len(rows) == len(found["moved"])
+        assert {(row[3], row[-1]) for row in rows} == {("时限前3个工作日提醒", "case-due/remind")}
+        assert {(f"{row[5]:%F}", f"{row[6]:%F}") for row in rows} == {
+            (each["day"], each["to"]) for each in found["moved"]
+        }
+        summary = {
+            title: words for title, words, *_ in load_workbook(book)["说明"].iter_rows(values_only=True)
+        }
+        assert summary["起止"] == "2018-10-08 至 2018-10-31（都含当日）"
+        assert "2018-08-16 08:00 由 " in summary["原规则"]
+        assert summary["现规则"].endswith("没有启用过")
+        assert str(found["before"]["notices"]) in summary["通知"]
         before = hash_of(busy_office)
         assert busy_office("simulate", *stretch, "--against", folder, "--json").json["moved"] == []
         change(folder / "ladders.yaml", REMIND, FIVE)
@@ -330,6 +341,17 @@ class TestAgainst:
             "what was edited in place is compared with what is in force"
         )
         assert hash_of(busy_office) == before
+
+    def test_what_is_the_answer_goes_to_stdout(self, busy_office: Office, folder: Path) -> None:
+        stretch = ("--from", "2018-10-08", "--to", "2018-10-08")
+        said = busy_office("simulate", *stretch, "--against", folder).out
+        assert said.splitlines()[-1] == "没有人的收件有变化"
+
+    def test_a_file_that_cannot_be_written_is_refused_before_the_work(self, busy_office: Office) -> None:
+        stretch = ("--from", "2018-10-08", "--to", "2018-10-08")
+        answer = busy_office("simulate", *stretch, "--against", CONFIG, "--xlsx", "/nowhere/a.xlsx")
+        assert (answer.code, answer.out) == (1, "")
+        assert answer.err == "写不了 /nowhere/a.xlsx：/nowhere 不存在\n"
 
     def _reminded(self, office: Office, workdays: int) -> set[tuple[str, str]]:
         """Return which open cases are reminded of on which day of that stretch, by the calendar alone."""
