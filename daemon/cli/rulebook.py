@@ -9,7 +9,7 @@ import typer
 
 from daemon.cli.commands import App
 from daemon.cli.context import Context, find_config, shipped
-from daemon.cli.options import By, Config, Json, Note, Yes
+from daemon.cli.options import By, Config, Json, RulesNote, Yes
 from daemon.cli.output import answer, emit, local, say, table
 from daemon.errors import NotFoundError, RefusedError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from daemon.config.compiled import RuleSet
+    from daemon.config.history import History
     from daemon.config.source import RuleSource
     from daemon.store.rules import Activation
 
@@ -212,8 +213,11 @@ def diff(old: Which = ACTIVE[0], new: Which = DISK[0], config: Config = None, as
 
     with Context.open(config) as context:
         one, other = _source(context, old), _source(context, new)
-        before = compile_rules(one)
-        after = compile_rules(other, rung_history(one, {}, other, context.now))
+        past = _history(context, one)
+        # What was answered to 改名？ is not in the files: it is kept with the activation.
+        renamed = {key: each.names for key, each in _history(context, other).items()}
+        before = compile_rules(one, past)
+        after = compile_rules(other, rung_history(one, past, other, context.now, renamed))
         changes, days = rung_changes(before, after), day_changes(before, after)
         texts = text_changes(one, other)
     if as_json:
@@ -235,7 +239,7 @@ def rollback(
     ],
     config: Config = None,
     by: By = None,
-    note: Note = "",
+    note: RulesNote = "",
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -305,6 +309,17 @@ def _source(context: Context, which: str) -> RuleSource:
         alike = "、".join(hash_[:16] for hash_ in found)
         raise RefusedError(f"以“{which}”开头的规则有 {len(found)} 套，请多写几位：{alike}")
     raise NotFoundError(f"没有编号为“{which}”的规则；用 duban rules history 查看")
+
+
+def _history(context: Context, source: RuleSource) -> History:
+    """Return what is kept of each rung since a rule set was last put in force; nothing if it never was."""
+    from daemon.config.history import parse_history
+    from daemon.store import rules
+    from daemon.store.engine import reading
+
+    with reading(context.engine) as connection:
+        last = next((each for each in rules.every(connection) if each.hash == source.hash), None)
+    return parse_history(last.history) if last else {}
 
 
 def _looks_like_hash(word: str) -> bool:

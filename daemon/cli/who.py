@@ -123,6 +123,6 @@ def _print(told: dict[str, Any], context: Context) -> None:
     titles = {Group.BEFORE: "这一天以前", Group.LATER: "这一天以后", Group.SILENT: "不发的各级"}
     for group, title in titles.items():
         folds = in_group(told["silent"], group, by_rung=False)
-        rows = [(fold.rungs, fold.acts, fold.days, fold.state) for fold in folds]
         answer("", title)
-        table(("级", "措施", "日子", "情况"), rows, empty="没有")
+        cells = [(fold.rungs, fold.acts, fold.days, fold.state) for fold in folds]
+        table(("级", "措施", "日子", "情况"), cells, empty="没有")

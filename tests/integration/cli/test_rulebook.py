@@ -187,6 +187,14 @@ class TestActivation:
             if each["rung"] == "warn"
         )
         assert (line["fate"], bool(line["notices"])) == ("settled", True), "said under its old name"
+        newest, oldest = (each["hash"] for each in busy_office("rules", "history", "--json").json)
+        for old, new, words in (
+            (oldest, newest, "warn（由 remind 改名）"),
+            (newest, oldest, "remind（由 warn 改名）"),
+        ):
+            said = busy_office("rules", "diff", old, new).out
+            assert f"case-due/{words}：内容不变" in said
+            assert "新增" not in said
 
     def test_a_script_is_told_how_to_write_a_rename(self, office: Office, folder: Path) -> None:
         change(folder / "ladders.yaml", REMIND, WARN)
