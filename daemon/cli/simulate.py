@@ -136,7 +136,7 @@ class _Play:
         zone = _zone(source)
         start = datetime.combine(self.since, time.min, zone)
         end = datetime.combine(self.until, time(23, 59, 59), zone)
-        with throw_away(self._engine) as copy:
+        with throw_away(self._engine, start) as copy:
             rows = prepare(copy, source, start, self._people, self._history)
             if what:
                 say(what)
