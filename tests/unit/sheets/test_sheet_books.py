@@ -42,8 +42,8 @@ def test_days_are_days_and_times_local_times(tmp_path: Path) -> None:
     moment = datetime(2018, 8, 31, 9, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
     write_book(path, [Table("表", ("日期", "时间"), [(date(2018, 8, 31), moment)])])
     day, time = load_workbook(path)["表"][2]
-    assert (day.value, day.number_format) == (datetime(2018, 8, 31), "yyyy-mm-dd")
-    assert (time.value, time.number_format) == (datetime(2018, 8, 31, 9, 10), "yyyy-mm-dd hh:mm")
+    assert (f"{day.value}", day.number_format) == ("2018-08-31 00:00:00", "yyyy-mm-dd")
+    assert (f"{time.value}", time.number_format) == ("2018-08-31 09:10:00", "yyyy-mm-dd hh:mm")
 
 
 def test_a_column_is_as_wide_as_its_words_and_folds_what_is_longer(tmp_path: Path) -> None:
