@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, and_, delete, func, insert, select
 
 from daemon import acts, clock
 from daemon.activate import ActiveRules, activate
@@ -18,6 +18,8 @@ from daemon.channels import Message, Receipt
 from daemon.config.compiled import RuleSet
 from daemon.config.source import RuleSource
 from daemon.deliver import Deliverer, documents
+from daemon.domain.plan import Outcome
+from daemon.domain.workdays import Span
 from daemon.errors import FaultyInputError
 from daemon.intake import History, check_sheets, first_of_each, import_sheets
 from daemon.loop import busy, next_instant, tick
@@ -25,7 +27,7 @@ from daemon.scan import scan_subjects
 from daemon.sheets import CaseRow, Sheet
 from daemon.store import agenda, holds, mode, notices, report
 from daemon.store.engine import open_engine, reading, writing
-from daemon.store.tables import metadata
+from daemon.store.tables import decisions, metadata
 
 APPROVER = "自动审签（演示）"
 Progress = Callable[[datetime], None]
@@ -148,10 +150,11 @@ def deliver_here(
 
 
 @contextmanager
-def throw_away(source: Engine | None) -> Iterator[Engine]:
+def throw_away(source: Engine | None, start: datetime | None = None) -> Iterator[Engine]:
     """Copy everything that says what is, and nothing that was said, into a database that is thrown away.
 
-    Without a source it is empty.
+    Of rungs that repeat the last slot before ``start`` is kept, as one that is settled: from there the next
+    ones are counted. Without a source it is empty.
     """
     with TemporaryDirectory(prefix="duban-simulate-") as folder:
         engine = open_engine(f"sqlite:///{Path(folder) / 'simulate.db'}", durable=False)
@@ -162,6 +165,8 @@ def throw_away(source: Engine | None) -> Iterator[Engine]:
             with reading(source) as old, writing(engine) as new:
                 for name in COPIED:
                     _copy(old, new, name)
+                if start is not None:
+                    _copy_last_slots(old, new, start)
         try:
             yield engine
         finally:
@@ -191,6 +196,28 @@ def _copy(old: Connection, new: Connection, name: str) -> None:
         new.execute(insert(table), rows)
 
 
+def _copy_last_slots(old: Connection, new: Connection, start: datetime) -> None:
+    d = decisions.c
+    key = (d.subject_kind, d.subject_id, d.ladder, d.rung, d.anchor_version, d.campaign_id)
+    last = (func.max(column).label(column.name) for column in (d.occurrence, d.instant, d.decided_at))
+    slots = select(*key, *last).where(d.occurrence != "", d.instant < start).group_by(*key)
+    kept = {"outcome": Outcome.WHEN, "rules": "", "inputs": {}}
+    rows = [{**row._mapping, **kept} for row in old.execute(slots)]
+    if rows:
+        new.execute(insert(decisions), rows)
+
+
+def _forget_slots(connection: Connection, rule_set: RuleSet) -> None:
+    """Keep the last slots of rungs that count working days; weeks and months are counted from ``at``."""
+    d = decisions.c
+    for ladder in rule_set.ladders.values():
+        for rung in ladder.rungs:
+            step = rung.wording.every.step if rung.wording.every else None
+            if step is None or step.span is not Span.WORKDAYS:
+                mine = and_(d.ladder == ladder.id, d.rung == rung.id)
+                connection.execute(delete(decisions).where(mine))
+
+
 @dataclass(frozen=True)
 class Simulation:
     """One run: where it begins and ends, and what happens in it."""
@@ -209,6 +236,8 @@ def prepare(
     """
     activate(engine, source, start, by="推演")
     rule_set = ActiveRules(engine)()
+    with writing(engine) as connection:
+        _forget_slots(connection, rule_set)
     if people is not None:
         import_sheets(engine, rule_set, [people], start, by="推演")
     if history is None:

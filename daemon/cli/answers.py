@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import sys
 from collections.abc import Callable
@@ -30,16 +29,6 @@ _USAGE = (
     (r"Invalid value: (.*)", "{0}", ""),
 )
 """What typer says, and how the office is told."""
-_OS = {
-    errno.ENOENT: "不存在",
-    errno.EACCES: "没有权限",
-    errno.EPERM: "没有权限",
-    errno.EROFS: "所在磁盘只读",
-    errno.ENOSPC: "磁盘已满",
-    errno.EISDIR: "是文件夹，不是文件",
-    errno.ENOTDIR: "上级不是文件夹",
-    errno.EEXIST: "已经存在",
-}
 
 
 def run(args: list[str]) -> int:
@@ -58,7 +47,9 @@ def run(args: list[str]) -> int:
     except typer.TyperException as error:
         return _say(error.exit_code, say_usage(error))
     except OSError as error:
-        return _say(AT_FAULT, _say_os(error))
+        from daemon.cli.words import say_os_error
+
+        return _say(AT_FAULT, say_os_error(error))
     except Exception as error:
         words = _say_database(error)
         if words is None:
@@ -86,11 +77,6 @@ def say_usage(error: typer.TyperException) -> str:
     else:
         return said
     return f"{said}（用 {context.command_path} --help 查看用法）" if context else said
-
-
-def _say_os(error: OSError) -> str:
-    why = _OS.get(error.errno or 0, error.strerror or type(error).__name__)
-    return f"{error.filename} {why}" if error.filename else why
 
 
 def _say_database(error: Exception) -> str | None:

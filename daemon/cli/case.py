@@ -12,7 +12,22 @@ import typer
 
 from daemon.cli.commands import App
 from daemon.cli.context import Context, login
-from daemon.cli.options import By, Config, Due, Json, NewDue, No, Note, On, OneUnit, Unit, parse_day
+from daemon.cli.options import (
+    By,
+    Config,
+    Due,
+    Json,
+    MendNote,
+    NewDue,
+    No,
+    Note,
+    On,
+    OneUnit,
+    ProgressNote,
+    Unit,
+    UnitNote,
+    parse_day,
+)
 from daemon.cli.output import answer, emit, say
 from daemon.domain.case import Case, Event, EventKind, State
 from daemon.errors import RefusedError
@@ -247,10 +262,21 @@ def _needs_due(kind: EventKind) -> Callable[..., None]:
     return act
 
 
+_NOTES = {
+    EventKind.PROGRESS: ProgressNote,
+    EventKind.RETURNED: UnitNote,
+    EventKind.REOPENED: UnitNote,
+    EventKind.EXTENDED: UnitNote,
+}
+"""Whose ``--note`` is for something of its own."""
+
+
 def _register() -> None:
     for made, commands in ((_plain, PLAIN), (_with_due, WITH_DUE), (_needs_due, NEEDS_DUE)):
         for name, (kind, words) in commands.items():
-            app.command(name, help=words)(made(kind))
+            act = made(kind)
+            act.__annotations__["note"] = _NOTES.get(kind, Note)
+            app.command(name, help=words)(act)
 
 
 _register()
@@ -313,7 +339,7 @@ def correct(
         date | None, typer.Option("--found-on", metavar="日期", parser=parse_day, help="发现日期")
     ] = None,
     due: Due = None,
-    note: Note = "",
+    note: MendNote = "",
     by: By = None,
     config: Config = None,
     as_json: Json = False,
@@ -348,7 +374,7 @@ def correct(
 
 
 @app.command()
-def undo(no: No, note: Note = "", by: By = None, config: Config = None, as_json: Json = False) -> None:
+def undo(no: No, note: MendNote = "", by: By = None, config: Config = None, as_json: Json = False) -> None:
     """撤回最近一步操作，恢复到之前的样子；记录保留。"""
     from daemon import acts
     from daemon.cli import case_views, names

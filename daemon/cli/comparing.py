@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 from daemon.cli.output import answer, say, table
 from daemon.compare import Burden, Comparison, PersonLine, Said
+
+if TYPE_CHECKING:
+    from daemon.config.compiled import RuleSet
+    from daemon.sheets.books import Table
 
 SHOWN = 20
 """How many items of one kind are printed; the workbook and the JSON have all."""
@@ -46,7 +51,7 @@ def print_comparison(found: Comparison, old: str, new: str) -> None:
     redated = ((*_row(one), other.day) for one, other in found.moved)
     _print_items("改期的事项", redated, moved, (*_ITEM, "改到"))
     people = found.people()
-    answer("", "每人每天")
+    answer("", "每人每天（平均数只算有通知的日子）")
     table(_PEOPLE, [_person(each) for each in people[:SHOWN]], empty="没有人的收件有变化")
     _more(len(people))
 
@@ -118,11 +123,69 @@ def _burden(burden: Burden) -> dict[str, Any]:
     return {**asdict(burden), "a_day": round(burden.a_day, 2)}
 
 
-def comparison_tables(found: Comparison) -> list[tuple[str, Sequence[str], Rows]]:
-    """Return the sheets of a workbook: title, headings, rows."""
-    return [
-        ("多出的事项", _ITEM, (_row(each) for each in found.gained)),
-        ("少掉的事项", _ITEM, (_row(each) for each in found.lost)),
-        ("改期的事项", (*_ITEM, "改到"), ((*_row(one), other.day) for one, other in found.moved)),
-        ("每人每天", _PEOPLE, (_person(each) for each in found.people())),
-    ]
+# the workbook
+
+_SHEET_ITEM = ("人员", "单位", "事项", "哪一级", "主送", "日期")
+_RUNG_ID = "级的代号"
+_AVERAGE = "平均每天（只算有通知的日子）"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two rule sets: what it is called, which it is, who put it in force and when."""
+
+    name: str
+    rules: RuleSet
+    activated: str
+
+    def rung(self, ladder: str, rung: str) -> str | None:
+        """Say a rung in words: 时限前3个工作日提醒."""
+        from daemon.cli.rule_words import say_at
+
+        found = self.rules.ladders.get(ladder)
+        step = found.rung(rung) if found else None
+        if step is None:
+            return None
+        return f"{say_at(step)}{'起的' if step.wording.every else ''}{step.act.label}"
+
+
+def comparison_tables(
+    found: Comparison, sides: tuple[Side, Side], period: tuple[date, date]
+) -> Iterator[Table]:
+    """Yield the sheets of a workbook; the first says what was compared, and what came of it."""
+    from daemon.sheets.books import Table
+
+    def rows(every: Sequence[tuple[Said, ...]]) -> Rows:
+        return (_sheet_row(*each, sides=sides) for each in every)
+
+    item, moved = (*_SHEET_ITEM, _RUNG_ID), (*_SHEET_ITEM, "改到", _RUNG_ID)
+    yield Table("说明", ("项目", "内容"), _summary(found, sides, period), filtered=False)
+    yield Table("多出的事项", item, rows([(each,) for each in found.gained]))
+    yield Table("少掉的事项", item, rows([(each,) for each in found.lost]))
+    yield Table("改期的事项", moved, rows(found.moved))
+    people = (*_PEOPLE[:-2], f"原{_AVERAGE}", f"现{_AVERAGE}")
+    yield Table("每人每天", people, (_person(each) for each in found.people()))
+
+
+def _summary(found: Comparison, sides: tuple[Side, Side], period: tuple[date, date]) -> Rows:
+    before, after = found.before, found.after
+    yield "做了什么", "用两套规则推演同一段时间，比较谁多收、谁少收、哪些改期；没有发出任何消息"
+    for title, side in zip(("原规则", "现规则"), sides, strict=True):
+        yield title, f"{side.name}，编号 {side.rules.hash[:12]}，{side.activated}"
+    yield "起止", f"{period[0]} 至 {period[1]}（都含当日）"
+    yield "通知", f"原 {before.notices} 件，现 {after.notices} 件"
+    yield "事项", f"原 {before.items.total()} 项，现 {after.items.total()} 项"
+    gained, lost, moved = len(found.gained), len(found.lost), len(found.moved)
+    yield "变化", f"多出 {gained} 项，少掉 {lost} 项，改期 {moved} 项"
+    yield "怎么算", "两套规则都当作一直有效，起始日之前应说的都不计；需审签的即时审签"
+    yield "每人每天", "只列收件有变化的人；平均数是有通知的日子平均每天几件，没有通知的日子不算"
+
+
+def _sheet_row(said: Said, to: Said | None = None, *, sides: tuple[Side, Side]) -> tuple[Any, ...]:
+    words = next((w for side in reversed(sides) if (w := side.rung(said.ladder, said.rung))), "")
+    if to is not None:
+        words = sides[0].rung(said.ladder, said.rung) or words
+    slot = f"（{said.occurrence}那次）" if said.occurrence else ""
+    who, part, name = _row(said)[:3], _row(said)[4], f"{said.ladder}/{said.rung}"
+    days = [date.fromisoformat(each.day) for each in (said, to) if each]
+    return (*who, f"{words}{slot}", part, *days, name)

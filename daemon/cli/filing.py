@@ -12,7 +12,7 @@ import typer
 
 from daemon.cli.commands import App
 from daemon.cli.context import Context
-from daemon.cli.options import By, Config, Json, Note, On, OneUnit, Unit
+from daemon.cli.options import By, Config, Json, Note, On, OneUnit, Unit, UnitNote
 from daemon.cli.output import answer, emit, table
 from daemon.cli.words import FILING_STATES
 
@@ -149,7 +149,7 @@ def send_back(
     unit: OneUnit,
     kind: Kind,
     on: On = None,
-    note: Note = "",
+    note: UnitNote = "",
     by: By = None,
     config: Config = None,
     as_json: Json = False,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from daemon.cli.context import Context
-from daemon.cli.options import By, Config, Json, Note, Yes
+from daemon.cli.options import By, Config, Json, PauseNote, Yes
 from daemon.cli.output import agreed, answer, confirm, emit, local, say
 from daemon.errors import RefusedError
 
@@ -131,7 +131,7 @@ def _troubles(context: Context, rules: RuleSet) -> int:
         return len(roster.survey(connection, rules.demands, context.today))
 
 
-def pause(config: Config = None, by: By = None, note: Note = "", as_json: Json = False) -> None:
+def pause(config: Config = None, by: By = None, note: PauseNote = "", as_json: Json = False) -> None:
     """暂停发送：照常判定和编发，只是不送出。已在发送途中的会发完。"""
     from daemon.store import mode
     from daemon.store.engine import reading, writing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,13 +10,14 @@ import typer
 
 from daemon.cli.commands import App
 from daemon.cli.context import Context
-from daemon.cli.options import By, Config, Json, Note, parse_day
+from daemon.cli.options import By, Config, EndNote, Json, parse_day
 from daemon.cli.output import answer, emit, table
 from daemon.errors import NotFoundError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from daemon.domain.ladder import SubjectKind
     from daemon.store.mutes import MuteLine, Target
 
 app = App("静默：一个梯次、单位、问题或人员，在一段时间内不发。")
@@ -56,6 +57,8 @@ def add(
         begins = midnight(since or context.today, context.zone)
         ends = midnight(until + timedelta(days=1), context.zone)
         new = NewMute(target, begins, ends, reason, context.who(by))
+        with reading(context.engine) as connection:
+            concerned = mutes.concerned(connection, target)
         number, touched = acts.mute(context.engine, new, context.now)
         with reading(context.engine) as connection:
             line = next(each for each in mutes.listed(connection) if each.id == number)
@@ -63,7 +66,7 @@ def add(
     if as_json:
         emit(mute_json(line, context.now, zone) | {"concerned": touched})
     else:
-        answer(f"第 {number} 号静默：{_say(line, zone)}{_say_effect(line, touched)}")
+        answer(f"第 {number} 号静默：{_say(line, zone)}{_say_effect(line, concerned)}")
 
 
 def _target(
@@ -108,10 +111,15 @@ def _say_time(line: MuteLine, zone: tzinfo) -> str:
     return f"{line.since.astimezone(zone):%Y-%m-%d} 至 {last:%Y-%m-%d}"
 
 
-def _say_effect(line: MuteLine, touched: int) -> str:
+def _say_effect(line: MuteLine, concerned: Mapping[SubjectKind, int]) -> str:
+    from daemon.domain.why import SUBJECT_TITLES
+
     if line.kind == "person":
         return "；其间编发给此人的事项不发，记明原因"
-    return f"；涉及 {touched} 项（一件问题在一个梯次里算一项）"
+    found = "，".join(
+        f"{title} {concerned[kind]}" for kind, title in SUBJECT_TITLES.items() if kind in concerned
+    )
+    return f"；涉及{found}" if found else "；现在没有涉及的问题或报送"
 
 
 @app.command("list")
@@ -178,7 +186,7 @@ def mute_json(line: MuteLine, now: datetime, zone: tzinfo) -> dict[str, Any]:
 @app.command()
 def end(
     number: Annotated[int, typer.Argument(metavar="号", help="静默的号，见 duban mute list")],
-    note: Note = "",
+    note: EndNote = "",
     by: By = None,
     config: Config = None,
     as_json: Json = False,

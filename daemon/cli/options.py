@@ -31,9 +31,21 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="输出 JSON，供脚本读取")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="不再询问，直接执行（脚本用）")]
 By = Annotated[str | None, typer.Option("--by", metavar="人", help="经办人；不写为当前登录的用户")]
-Note = Annotated[
-    str, typer.Option("--note", "--reason", metavar="文字", help="说明；退回、延期的理由写进通知")
-]
+
+
+def _note(words: str) -> typer.models.OptionInfo:
+    """Return the option ``--note``, which is for something else on each command."""
+    option: typer.models.OptionInfo = typer.Option("--note", "--reason", metavar="文字", help=words)
+    return option
+
+
+Note = Annotated[str, _note("说明，记录在案")]
+UnitNote = Annotated[str, _note("理由，写进给单位的通知")]
+ProgressNote = Annotated[str, _note("进展情况，记录在案")]
+MendNote = Annotated[str, _note("为什么更正或撤回，记录在案")]
+RulesNote = Annotated[str, _note("为什么改，列在 duban rules history 里")]
+PauseNote = Annotated[str, _note("为什么暂停，列在 duban status 里")]
+EndNote = Annotated[str, _note("为什么提前结束，列在 duban mute list --all 里")]
 On = Annotated[
     date | None,
     typer.Option("--on", metavar="日期", parser=parse_day, help="发生在哪一天；不写为今天"),

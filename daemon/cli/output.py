@@ -68,7 +68,7 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str
     """Print a table as wide as the terminal; unfolded where nobody looks on and ``COLUMNS`` is not set."""
     cells = [["" if cell is None else _clean(cell) for cell in row] for row in rows]
     if not cells:
-        say(empty)
+        answer(empty)
         return
     every = [list(titles), *cells]
     widths = fitting([max(columns(row[n]) for row in every) for n in range(len(titles))], _room())

@@ -9,7 +9,7 @@ import typer
 
 from daemon.cli.commands import App
 from daemon.cli.context import Context, find_config, shipped
-from daemon.cli.options import By, Config, Json, Note, Yes
+from daemon.cli.options import By, Config, Json, RulesNote, Yes
 from daemon.cli.output import answer, emit, local, say, table
 from daemon.errors import NotFoundError, RefusedError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from daemon.config.compiled import RuleSet
+    from daemon.config.history import History
     from daemon.config.source import RuleSource
     from daemon.store.rules import Activation
 
@@ -66,9 +67,10 @@ def show(
         return
     if case is None:
         _print_ladders(rules, ladder)
-    if lines or case is not None:
-        title = f"{case} 的时间表" if case else sample_title(rules.ladders[ladder] if ladder else None)
-        _print_timeline(lines, title)
+    if case is not None:
+        _print_case(case, lines)
+    elif lines:
+        _print_timeline(lines, sample_title(rules.ladders[ladder] if ladder else None))
 
 
 def _rules_and_ladder(context: Context, what: str | None, *, disk: bool) -> tuple[RuleSet, str | None]:
@@ -119,7 +121,22 @@ def _print_timeline(lines: list[dict[str, Any]], title: str) -> None:
     rows = [
         (e["day"], e["weekday"], f"{e['ladder']}/{e['rung']}", e["act"], e["whom"], e["state"]) for e in lines
     ]
-    table(("日期", "", "级", "措施", "对谁", "情况"), rows, empty="没有梯次涉及这件问题")
+    table(("日期", "", "级", "措施", "对谁", "情况"), rows)
+
+
+def _print_case(no: str, lines: list[dict[str, Any]]) -> None:
+    """Print what one case has made us say, what is to come, and, folded, what stays silent and why."""
+    from daemon.cli.folding import Group, in_group
+
+    answer("", f"{no} 的时间表")
+    for group, title in ((Group.BEFORE, "到现在为止"), (Group.LATER, "以后")):
+        folds = in_group(lines, group, by_rung=True)
+        answer("", title)
+        rows = [(fold.days, fold.rungs, fold.acts, fold.whom, fold.state) for fold in folds]
+        table(("日期", "级", "措施", "对谁", "情况"), rows, empty="没有")
+    silent = in_group(lines, Group.SILENT, by_rung=True)
+    answer("", "不发的各级")
+    table(("日期", "级", "措施", "情况"), [(f.days, f.rungs, f.acts, f.state) for f in silent], empty="没有")
 
 
 @app.command()
@@ -196,8 +213,11 @@ def diff(old: Which = ACTIVE[0], new: Which = DISK[0], config: Config = None, as
 
     with Context.open(config) as context:
         one, other = _source(context, old), _source(context, new)
-        before = compile_rules(one)
-        after = compile_rules(other, rung_history(one, {}, other, context.now))
+        past = _history(context, one)
+        # What was answered to 改名？ is not in the files: it is kept with the activation.
+        renamed = {key: each.names for key, each in _history(context, other).items()}
+        before = compile_rules(one, past)
+        after = compile_rules(other, rung_history(one, past, other, context.now, renamed))
         changes, days = rung_changes(before, after), day_changes(before, after)
         texts = text_changes(one, other)
     if as_json:
@@ -219,7 +239,7 @@ def rollback(
     ],
     config: Config = None,
     by: By = None,
-    note: Note = "",
+    note: RulesNote = "",
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -289,6 +309,17 @@ def _source(context: Context, which: str) -> RuleSource:
         alike = "、".join(hash_[:16] for hash_ in found)
         raise RefusedError(f"以“{which}”开头的规则有 {len(found)} 套，请多写几位：{alike}")
     raise NotFoundError(f"没有编号为“{which}”的规则；用 duban rules history 查看")
+
+
+def _history(context: Context, source: RuleSource) -> History:
+    """Return what is kept of each rung since a rule set was last put in force; nothing if it never was."""
+    from daemon.config.history import parse_history
+    from daemon.store import rules
+    from daemon.store.engine import reading
+
+    with reading(context.engine) as connection:
+        last = next((each for each in rules.every(connection) if each.hash == source.hash), None)
+    return parse_history(last.history) if last else {}
 
 
 def _looks_like_hash(word: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from daemon.cli.context import Context, find_config, shipped
-from daemon.cli.options import By, Config, Json, Note, Yes
+from daemon.cli.options import By, Config, Json, RulesNote, Yes
 from daemon.cli.output import answer, emit, say
 from daemon.errors import DubanError, Fault, FaultyInputError
 
@@ -94,7 +94,7 @@ def migrate_tables(config: Config = None) -> None:
 
 
 def reload(
-    config: Config = None, by: By = None, note: Note = "", yes: Yes = False, as_json: Json = False
+    config: Config = None, by: By = None, note: RulesNote = "", yes: Yes = False, as_json: Json = False
 ) -> None:
     """检查并启用改过的规则：先列出改动和影响，问过再启用；有一处错误就什么都不改。"""
     from daemon.cli.gate import put_in_force

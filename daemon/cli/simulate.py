@@ -15,14 +15,16 @@ import typer
 
 from daemon.cli.context import Context, find_config, shipped
 from daemon.cli.options import Config, Json, parse_day
-from daemon.cli.output import answer, emit, say, table
+from daemon.cli.output import answer, emit, local, say, table
 from daemon.errors import RefusedError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from daemon.cli.comparing import Side
     from daemon.config.source import RuleSource
     from daemon.sheets import Sheet
+    from daemon.sheets.books import Table
 
 DEMO_LEDGER = "ledger-2018-2020.xlsx"
 
@@ -53,6 +55,8 @@ def simulate(
     from daemon.cli import wiring
 
     wiring.configure_logs()
+    if xlsx:
+        _check_writable(xlsx)
     if until < since:
         raise RefusedError(f"--to {until} 早于 --from {since}：请对调")
     with ExitStack() as stack:
@@ -79,7 +83,7 @@ class _Play:
         from daemon import sheets
         from daemon.config.source import load_rules
 
-        self._stack, self._since, self._until = stack, since, until
+        self._stack, self.since, self.until = stack, since, until
         self._engine: Engine | None = None
         self._people: Sheet | None = None
         ledger = None
@@ -107,6 +111,22 @@ class _Play:
             active = rules.active_hash(connection)
             return source_of(connection, active) if active else None
 
+    def side(self, source: RuleSource, name: str) -> Side:
+        """Return a rule set as the workbook names it, with who put it in force last."""
+        from daemon.cli.comparing import Side
+        from daemon.config.compiled import compile_rules
+        from daemon.store import rules
+        from daemon.store.engine import reading
+
+        compiled = compile_rules(source)
+        zone = next(iter(compiled.campaigns.values())).zone
+        if self._engine is None:
+            return Side(name, compiled, "没有启用过")
+        with reading(self._engine) as connection:
+            last = next((each for each in rules.every(connection) if each.hash == source.hash), None)
+        said = f"{local(last.activated_at, zone)} 由 {last.by} 启用" if last else "没有启用过"
+        return Side(name, compiled, said)
+
     def said(self, source: RuleSource, what: str = "") -> Iterator[Mapping[str, Any]]:
         """Yield what ``source`` would say, line by line; the copy is thrown away when all has been read."""
         from daemon.cli.progress import days
@@ -114,9 +134,9 @@ class _Play:
         from daemon.simulate import simulate as run
 
         zone = _zone(source)
-        start = datetime.combine(self._since, time.min, zone)
-        end = datetime.combine(self._until, time(23, 59, 59), zone)
-        with throw_away(self._engine) as copy:
+        start = datetime.combine(self.since, time.min, zone)
+        end = datetime.combine(self.until, time(23, 59, 59), zone)
+        with throw_away(self._engine, start) as copy:
             rows = prepare(copy, source, start, self._people, self._history)
             if what:
                 say(what)
@@ -168,11 +188,26 @@ def _tell(
         if xlsx or (every and not as_json):
             rows.append(_row(line))
     if xlsx:
-        _write(xlsx, [("逐条", _ROW, rows)])
+        _write(xlsx, _tables(count, rows, since, until))
     if not as_json:
         _show(count, since, until)
         if every:
             table(_ROW, rows)
+
+
+def _tables(count: _Count, rows: list[tuple[Any, ...]], since: date, until: date) -> Iterator[Table]:
+    """Yield the sheets of a workbook: what was simulated, and every notice."""
+    from daemon.sheets.books import Table
+
+    summary = [
+        ("做了什么", "推演这段时间会给谁发什么；没有发出任何消息，需审签的即时审签"),
+        ("起止", f"{since} 至 {until}（都含当日）"),
+        ("通知", f"{count.notices} 件"),
+        ("事项", f"{count.items} 项"),
+    ]
+    yield Table("说明", ("项目", "内容"), summary, filtered=False)
+    dated = ((datetime.fromisoformat(at), *more) for at, *more in rows)
+    yield Table("逐条", _ROW, dated)
 
 
 _ROW = ("时间", "人员", "渠道", "措施", "事项")
@@ -224,18 +259,31 @@ def _compare(play: _Play, against: Path, *, xlsx: Path | None, as_json: bool) ->
     after = Heard().hear(play.said(other, f"推演 {against}"))
     found = compare(before, after)
     if xlsx:
-        _write(xlsx, comparison_tables(found))
+        sides = (play.side(old, name), play.side(other, str(against)))
+        _write(xlsx, comparison_tables(found, sides, (play.since, play.until)))
     if as_json:
         emit(comparison_json(found))
     else:
         print_comparison(found, name, str(against))
 
 
-def _write(path: Path, tables: Iterable[tuple[str, Any, Any]]) -> None:
-    from daemon.sheets.books import Table, write_book
+def _check_writable(path: Path) -> None:
+    """Refuse a file that could not be written, before hours are spent on what goes into it."""
+    from daemon.cli.words import say_os_error
+    from daemon.sheets.books import check_writable
 
     try:
-        write_book(path, [Table(*each) for each in tables])
+        check_writable(path)
     except OSError as error:
-        raise RefusedError(f"写不了 {path}：{error}") from None
+        raise RefusedError(f"写不了 {path}：{say_os_error(error)}") from None
+
+
+def _write(path: Path, tables: Iterable[Table]) -> None:
+    from daemon.cli.words import say_os_error
+    from daemon.sheets.books import write_book
+
+    try:
+        write_book(path, tables)
+    except OSError as error:
+        raise RefusedError(f"写不了 {path}：{say_os_error(error)}") from None
     say(f"已写入 {path}")

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from daemon.cli.context import Context
+from daemon.cli.folding import Group, group_of
 from daemon.cli.names import case_named
 from daemon.cli.outlook import Coming
 from daemon.cli.output import local
@@ -64,7 +65,14 @@ class Line:
     occurrence: str = ""
     outcome: Outcome | None = None
 
-    def json(self) -> dict[str, Any]:
+    def group(self, moment: datetime) -> Group:
+        """Return whether it was told before a moment, comes later, or is silent."""
+        outcome = self.outcome.value if self.outcome else None
+        states = [told.state for told in self.told]
+        return group_of(self.fate.value, outcome, states, self.leaves_at, moment)
+
+    def json(self, moment: datetime) -> dict[str, Any]:
+        """Return the line as scripts read it; ``group`` is how it stands at ``moment``."""
         return {
             "ladder": self.ladder.id,
             "rung": self.rung.id,
@@ -76,6 +84,7 @@ class Line:
             "leaves_at": self.leaves_at,
             "whom": "、".join(self.whom),
             "fate": self.fate.value,
+            "group": self.group(moment).value,
             "state": self.state,
             "notices": sorted({told.notice for told in self.told if told.notice}),
         }
@@ -279,7 +288,7 @@ def case_timeline(context: Context, rules: RuleSet, no: str, only: str | None = 
     """Return the timeline of one case: what was said, and what will be as everything stands."""
     with reading(context.engine) as connection:
         rungs = case_rungs(connection, rules, no, context.now)
-        return [line.json() for line in rungs.lines(context.now, only)]
+        return [line.json(context.now) for line in rungs.lines(context.now, only)]
 
 
 def case_rungs(connection: Connection, rules: RuleSet, no: str, now: datetime) -> CaseRungs:

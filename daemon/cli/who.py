@@ -31,7 +31,7 @@ def who(
     with Context.open(config) as context, reading(context.engine) as connection:
         rungs = case_rungs(connection, context.rules(), no, context.now)
         day = on or context.today
-        _, ends = day_bounds(day, rungs.facts.zone)
+        begins, ends = day_bounds(day, rungs.facts.zone)
         lines = rungs.lines(ends, ahead=1)
         messages = _messages(rungs, lines, day)
         silent = [line for line in lines if not _leaves_on(line, rungs, day)]
@@ -40,11 +40,11 @@ def who(
             "on": day,
             "told": [_message_json(rungs, message) for message in messages],
             "unreached": [
-                line.json()
+                line.json(begins)
                 for line in lines
                 if _leaves_on(line, rungs, day) and any(name.endswith("：无人") for name in line.whom)
             ],
-            "silent": [line.json() for line in silent],
+            "silent": [line.json(begins) for line in silent],
         }
         unit = rungs.known.units[rungs.case.unit].name
     if as_json:
@@ -103,6 +103,8 @@ def _message_json(rungs: CaseRungs, message: Message) -> dict[str, Any]:
 
 
 def _print(told: dict[str, Any], context: Context) -> None:
+    from daemon.cli.folding import Group, in_group
+
     rows = [
         (
             local(each["at"], context.zone)[11:],
@@ -118,27 +120,9 @@ def _print(told: dict[str, Any], context: Context) -> None:
     table(("时间", "收件人", "措施", "级", ""), rows, empty="这一天没有人会收到")
     for line in told["unreached"]:
         answer(f"  {line['ladder']}/{line['rung']} 有岗位无人：{line['whom']}")
-    answer("", "不发的各级")
-    table(("级", "措施", "日子", "为什么"), _alike_together(told["silent"]), empty="没有")
-
-
-def _alike_together(silent: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """Put the rungs of a ladder that are silent for the same reason into one row."""
-    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for each in silent:
-        alone = each["rung"] if each["fate"] in ("settled", "later", "due") else ""
-        rows.setdefault((each["ladder"], alone + each["state"]), []).append(each)
-    return [
-        (
-            f"{ladder}/{'、'.join(dict.fromkeys(e['rung'] for e in alike))}",
-            "、".join(dict.fromkeys(e["act"] for e in alike)),
-            _first_day(alike),
-            alike[0]["state"],
-        )
-        for (ladder, _), alike in rows.items()
-    ]
-
-
-def _first_day(alike: list[dict[str, Any]]) -> str:
-    first = alike[0]["day"]
-    return f"{first}{' 等' if len(alike) > 1 else ''}" if first else ""
+    titles = {Group.BEFORE: "这一天以前", Group.LATER: "这一天以后", Group.SILENT: "不发的各级"}
+    for group, title in titles.items():
+        folds = in_group(told["silent"], group, by_rung=False)
+        answer("", title)
+        cells = [(fold.rungs, fold.acts, fold.days, fold.state) for fold in folds]
+        table(("级", "措施", "日子", "情况"), cells, empty="没有")

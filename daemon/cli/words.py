@@ -1,6 +1,8 @@
-"""The Chinese words for what the database holds as codes."""
+"""The Chinese words for what the database and the system hold as codes."""
 
 from __future__ import annotations
+
+import errno
 
 from daemon.domain.case import EventKind
 
@@ -88,3 +90,21 @@ def say_item(state: str, notice_state: str | None) -> str:
     if state == "open" and notice_state in ("waiting", "held", "manual", "failed"):
         return NOTICE_STATES[notice_state]
     return ITEM_STATES.get(state, state)
+
+
+_OS = {
+    errno.ENOENT: "不存在",
+    errno.EACCES: "没有权限",
+    errno.EPERM: "没有权限",
+    errno.EROFS: "所在磁盘只读",
+    errno.ENOSPC: "磁盘已满",
+    errno.EISDIR: "是文件夹，不是文件",
+    errno.ENOTDIR: "上级不是文件夹",
+    errno.EEXIST: "已经存在",
+}
+
+
+def say_os_error(error: OSError) -> str:
+    """Say what the system refuses, and of which file or folder."""
+    why = _OS.get(error.errno or 0, error.strerror or type(error).__name__)
+    return f"{error.filename} {why}" if error.filename else why

@@ -108,11 +108,13 @@ def _judged(
 ) -> Prospect:
     if occurrence.key in done:
         return Prospect(rung, Fate.SETTLED, occurrence)
-    if not in_range:
+    condition = false_condition(rung.wording.when, facts, min(occurrence.instant, until))
+    if not in_range and (condition is None or condition.moved or facts.at_rest):
         return Prospect(rung, _before(rung, facts, ladder), occurrence)
-    if facts.mute_at(occurrence.instant, ladder.id):
+    if in_range and facts.mute_at(occurrence.instant, ladder.id):
         return Prospect(rung, Fate.MUTED, occurrence)
-    if condition := false_condition(rung.wording.when, facts, min(occurrence.instant, until)):
+    if condition:
+        # A ladder that is not this subject's says so, whatever its days: that it came late explains nothing.
         fate = Fate.AT_REST if facts.at_rest and not condition.moved else Fate.WHEN
         return Prospect(rung, fate, occurrence, condition)
     anchor = facts.anchors[ladder.anchor]

@@ -11,12 +11,14 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, insert, or_, select, update
 
+from daemon.domain.case import AT_REST
 from daemon.domain.ladder import Subject, SubjectKind
 from daemon.domain.mute import Mute
 from daemon.store import agenda
-from daemon.store.tables import Instant, cases, mutes, persons, units
+from daemon.store.tables import Instant, cases, mutes, persons, subjects, units
+from daemon.store.tables import agenda as agenda_table
 
 _c = mutes.c
 
@@ -145,6 +147,28 @@ def end(connection: Connection, number: int, by: str, why: str, now: datetime) -
         .returning(_c.ladder, _c.unit_id, _c.case_id, _c.person_id)
     ).first()
     return _touch(connection, Target(*ended), now) if ended else None
+
+
+def concerned(connection: Connection, target: Target) -> dict[SubjectKind, int]:
+    """Count the subjects that are still to be spoken of and that a mute would silence, by kind."""
+    a, is_case = agenda_table.c, agenda_table.c.subject_kind == SubjectKind.CASE
+    of_unit = or_(
+        and_(is_case, a.subject_id.in_(select(cases.c.id).where(cases.c.unit_id == target.unit))),
+        and_(~is_case, a.subject_id.in_(select(subjects.c.id).where(subjects.c.unit_id == target.unit))),
+    )
+    mine = {
+        target.ladder: a.ladder == target.ladder,
+        target.case: and_(is_case, a.subject_id == target.case),
+        target.unit: of_unit,
+    }
+    where = next((test for word, test in mine.items() if word is not None), None)
+    if where is None:
+        return {}
+    counted = select(a.subject_kind, func.count(func.distinct(a.subject_id)))
+    over = select(cases.c.id).where(cases.c.state.in_(AT_REST))
+    live = and_(a.due_at.is_not(None), or_(~is_case, a.subject_id.not_in(over)))
+    rows = connection.execute(counted.where(where, live).group_by(a.subject_kind))
+    return {SubjectKind(kind): int(number) for kind, number in rows}
 
 
 def rename_ladder(connection: Connection, old: str, new: str) -> None:

@@ -11,7 +11,10 @@ UNTIL = ("--to", "2018-08-31", "--reason", "机构改革", "--by", "王主任")
 
 def test_a_mute_from_its_beginning_to_its_end(busy_office: Office) -> None:
     added = busy_office("mute", "add", "--unit", "明城镇", *UNTIL)
-    assert added.out.startswith("第 1 号静默：单位 明城镇，2018-08-16 至 2018-08-31，原因：机构改革；涉及 ")
+    assert added.out.startswith(
+        "第 1 号静默：单位 明城镇，2018-08-16 至 2018-08-31，原因：机构改革；涉及问题 "
+    )
+    assert "线索" not in added.out
     (line,) = busy_office("mute", "list", "--json").json
     assert (line["kind"], line["what"], line["by"]) == ("unit", "明城镇", "王主任")
     assert (line["from"], line["until"]) == ("2018-08-16T00:00:00+08:00", "2018-09-01T00:00:00+08:00")
@@ -36,6 +39,16 @@ def test_what_can_be_muted(busy_office: Office, target: tuple[str, str], kind: s
     told = busy_office("mute", "add", *target, *UNTIL, "--from", "2018.8.20", "--json").json
     assert (told["kind"], told["what"], told["in_force"]) == (kind, what, False)
     assert told["concerned"] > 0
+
+
+def test_each_subject_is_counted_once_by_its_word(busy_office: Office) -> None:
+    open_cases = busy_office("case", "list", "--json").json
+    open_cases = [each for each in open_cases if each["state"] not in ("closed", "dismissed")]
+    of_town = [each for each in open_cases if each["unit"] == "明城镇"]
+    told = busy_office("mute", "add", "--unit", "明城镇", *UNTIL).out
+    assert f"；涉及问题 {len(of_town)}，报送 " in told
+    assert busy_office("mute", "add", "--case", "PS-2018-0001", *UNTIL).out.endswith("；涉及问题 1\n")
+    assert f"；涉及问题 {len(open_cases)}\n" in busy_office("mute", "add", "--ladder", "case-due", *UNTIL).out
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from daemon.config.offdays import office_days
 from daemon.domain.workdays import Offset, Span
 from daemon.store import report
 from daemon.store.engine import open_engine, reading, writing
-from tests.integration.cli.conftest import Office
+from tests.integration.cli.conftest import CONFIG, DEMO, Office
 from tests.integration.cli.test_rules import change, folder
 
 __all__ = ["folder"]
@@ -94,6 +94,19 @@ class TestShow:
         change(folder / "ladders.yaml", REMIND, FIVE)
         assert "时限前5个工作日" not in office("rules", "show", "case-due").out
         assert "时限前5个工作日" in office("rules", "show", "case-due", "--disk").out
+
+    def test_a_long_past_is_folded_and_what_comes_stands_apart(self, office: Office) -> None:
+        office.at("2026-11-23 09:00")
+        assert office("import", DEMO / "issue-list.xlsx", "--yes").code == 0
+        said = office("rules", "show", "--case", "PS-2018-0007").out
+        assert len(said.splitlines()) < 40
+        past, coming = said.split("\n以后\n")
+        coming, silent = coming.split("\n不发的各级\n")
+        assert "没有" in past
+        assert coming.count("case-due/head-again") == 3
+        again = next(row for row in silent.splitlines() if "case-without-deadline/again" in row)
+        assert "条件不成立：还没有定时限且未办结" in again, "that it came late explains nothing"
+        assert "，共 " in again
 
     def test_an_unknown_ladder_is_answered_with_those_there_are(self, office: Office) -> None:
         answer = office("rules", "show", "case-dew")
@@ -174,6 +187,14 @@ class TestActivation:
             if each["rung"] == "warn"
         )
         assert (line["fate"], bool(line["notices"])) == ("settled", True), "said under its old name"
+        newest, oldest = (each["hash"] for each in busy_office("rules", "history", "--json").json)
+        for old, new, words in (
+            (oldest, newest, "warn（由 remind 改名）"),
+            (newest, oldest, "remind（由 warn 改名）"),
+        ):
+            said = busy_office("rules", "diff", old, new).out
+            assert f"case-due/{words}：内容不变" in said
+            assert "新增" not in said
 
     def test_a_script_is_told_how_to_write_a_rename(self, office: Office, folder: Path) -> None:
         change(folder / "ladders.yaml", REMIND, WARN)
@@ -192,6 +213,17 @@ class TestWho:
         assert silent["case-without-deadline", "head"]["fate"] == "when"
         assert silent["case-returned", "back"]["fate"] == "no_anchor"
         assert silent["case-assigned", "hand-over"]["fate"] == "settled"
+
+    def test_a_past_day_has_what_was_told_what_comes_and_what_stays_silent(self, busy_office: Office) -> None:
+        busy_office.work("2018-08-17 10:00")
+        said = busy_office("who", "PS-2018-0007", "--on", "2018-08-15").out
+        before, later = said.split("\n这一天以前\n")[1].split("\n这一天以后\n")
+        later, silent = later.split("\n不发的各级\n")
+        assert "这一天没有人会收到" in said
+        assert before.strip() == "没有"
+        assert "case-assigned/hand-over" in later
+        assert "定于" in later
+        assert "定于" not in silent
 
     def test_what_lies_before_the_rule_is_said_to(self, busy_office: Office, folder: Path) -> None:
         busy_office.work("2018-10-12 10:00")
@@ -298,6 +330,17 @@ class TestAgainst:
         } == self._reminded(busy_office, -5)
         rows = list(load_workbook(book)["改期的事项"].iter_rows(min_row=2, values_only=True))
         assert len(rows) == len(found["moved"])
+        assert {(row[3], row[-1]) for row in rows} == {("时限前3个工作日提醒", "case-due/remind")}
+        assert {(f"{row[5]:%F}", f"{row[6]:%F}") for row in rows} == {
+            (each["day"], each["to"]) for each in found["moved"]
+        }
+        summary = {
+            title: words for title, words, *_ in load_workbook(book)["说明"].iter_rows(values_only=True)
+        }
+        assert summary["起止"] == "2018-10-08 至 2018-10-31（都含当日）"
+        assert "2018-08-16 08:00 由 " in summary["原规则"]
+        assert summary["现规则"].endswith("没有启用过")
+        assert str(found["before"]["notices"]) in summary["通知"]
         before = hash_of(busy_office)
         assert busy_office("simulate", *stretch, "--against", folder, "--json").json["moved"] == []
         change(folder / "ladders.yaml", REMIND, FIVE)
@@ -306,6 +349,17 @@ class TestAgainst:
             "what was edited in place is compared with what is in force"
         )
         assert hash_of(busy_office) == before
+
+    def test_what_is_the_answer_goes_to_stdout(self, busy_office: Office, folder: Path) -> None:
+        stretch = ("--from", "2018-10-08", "--to", "2018-10-08")
+        said = busy_office("simulate", *stretch, "--against", folder).out
+        assert said.splitlines()[-1] == "没有人的收件有变化"
+
+    def test_a_file_that_cannot_be_written_is_refused_before_the_work(self, busy_office: Office) -> None:
+        stretch = ("--from", "2018-10-08", "--to", "2018-10-08")
+        answer = busy_office("simulate", *stretch, "--against", CONFIG, "--xlsx", "/nowhere/a.xlsx")
+        assert (answer.code, answer.out) == (1, "")
+        assert answer.err == "写不了 /nowhere/a.xlsx：/nowhere 不存在\n"
 
     def _reminded(self, office: Office, workdays: int) -> set[tuple[str, str]]:
         """Return which open cases are reminded of on which day of that stretch, by the calendar alone."""

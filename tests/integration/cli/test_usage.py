@@ -63,3 +63,20 @@ def test_a_closed_pipe_is_no_fault() -> None:
     command = ["bash", "-c", f"{sys.executable} -m daemon.cli --help | true"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("reload",), "为什么改"),
+        (("rules", "rollback"), "为什么改"),
+        (("pause",), "为什么暂停"),
+        (("mute", "end"), "为什么提前结束"),
+        (("case", "return"), "写进给单位的通知"),
+        (("case", "extend"), "写进给单位的通知"),
+        (("case", "progress"), "进展情况"),
+        (("case", "close"), "说明，记录在案"),
+    ],
+)
+def test_each_note_says_what_it_is_for(bare: Office, command: tuple[str, ...], words: str) -> None:
+    assert words in bare(*command, "--help").out

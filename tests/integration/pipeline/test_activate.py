@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
@@ -183,6 +184,35 @@ def test_who_else_reads_the_rules_sees_the_new_ones(running: Office) -> None:
     assert elsewhere() is old
     running.obey(DUE + ASSIGNED)
     assert set(elsewhere().ladders) == {"case-due", "case-assigned"}
+
+
+def test_activated_while_workers_send_nothing_goes_that_the_new_rules_do_not_say(office: Office) -> None:
+    office.obey()
+    for number in range(16):
+        office.hire(TOWN, "联络员", f"联络{number}")
+    office.case("A-1", due="2018-08-31")
+    office.prepare("2018-08-28 09:12")
+    waiting, begun, active = office.ready("wecom"), Event(), Event()
+
+    def deliver(number: int) -> tuple[bool, int]:
+        after = active.is_set()
+        sent = office.deliver_on("wecom", [number])
+        begun.set()
+        return after, sent
+
+    def strike_out() -> None:
+        assert begun.wait(30)
+        office.obey(DUE.replace("remind:", "early:").replace("-3 workdays", "-2 workdays"))
+        active.set()
+
+    with ThreadPoolExecutor(3) as pool:
+        edited = pool.submit(strike_out)
+        done = list(pool.map(deliver, waiting[:8]))
+        edited.result()
+        done += pool.map(deliver, waiting[8:])
+    assert {sent for after, sent in done if after} == {0}
+    assert sum(sent for _, sent in done) == len(office.sent()) > 0
+    assert {words.split(" ", 3)[3] for words in office.items()} == {"said", "dropped rule_gone"}
 
 
 def test_of_two_hosts_that_start_at_once_one_activates(office: Office) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from daemon.domain.case import EventKind, State
 from daemon.errors import DeliveryError, DubanError, UnknownOutcomeError
+from daemon.loop import plan_due
 from daemon.store import tables
 from daemon.sweep import sweep
 from tests.integration.office import ZONE, Office
@@ -43,6 +44,22 @@ FAILURES = (
     UnknownOutcomeError("?"),
 )
 STEPS = 40
+DAYS_OFF = (
+    "calendar.yaml",
+    "years: {}",
+    "years: {2018: {source: 磐办发〔2018〕9号, off: [2018-09-12, 2018-09-17]}}",
+)
+MAKE_UP = (DAYS_OFF[0], DAYS_OFF[1], "years: {2018: {source: 磐办发〔2018〕10号, makeup: [2018-09-15]}}")
+EDITS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    (LADDERS, ()),
+    (LADDERS.replace("+1 workday,", "+2 workdays,"), ()),
+    (LADDERS.replace("every: 5 workdays", "every: 3 workdays"), (DAYS_OFF,)),
+    (LADDERS.replace("overdue: {at", "late: {was: overdue, at"), (MAKE_UP,)),
+    (LADDERS.replace("case-due:\n", "case-limit:\n    was: case-due\n"), (DAYS_OFF,)),
+)
+"""What the office makes of its rules, in any order: with the first it goes back to where it began."""
+NAMES = {"late": "overdue", "case-limit": "case-due"}
+"""What was renamed, and what it was."""
 
 
 class Crash(BaseException):
@@ -63,8 +80,11 @@ def test_any_interleaving(office: Office, seed: int) -> None:
         office.later(hours=chance.choice([1, 4, 20, 30, 72]))
         for _ in range(chance.randint(0, 2)):
             happen(office, chance)
+        if chance.random() < 0.15:
+            edit(office, chance)
         work(office, chance)
     rest(office)
+    assert len(office.rows(tables.activations)) > 3
     said_once(office)
     nothing_after_the_end(office)
     nothing_is_lost(office)
@@ -93,12 +113,19 @@ def happen(office: Office, chance: random.Random) -> None:
         lambda: office.happen(no, EventKind.REOPENED, due=later),
         lambda: office.happen(no, EventKind.MOVED, unit=office.units[ZONE], due=later),
         lambda: office.case(f"B-{len(office.rows(tables.cases))}", due=later),
-        lambda: office.obey(LADDERS.replace("+1 workday", f"+{chance.randint(1, 3)} workdays")),
+        lambda: edit(office, chance),
     )
     try:
         chance.choice(acts)()
     except DubanError:
         return  # the gate refused
+
+
+def edit(office: Office, chance: random.Random) -> None:
+    """Put rules in force as ``reload`` does: what is due by the old ones is planned first."""
+    ladders, changes = chance.choice(EDITS)
+    plan_due(office.engine, office.rules, office.now)
+    office.obey(ladders, *changes)
 
 
 def work(office: Office, chance: random.Random) -> None:
@@ -126,6 +153,10 @@ def work(office: Office, chance: random.Random) -> None:
 
 def said_once(office: Office) -> None:
     """One decision reaches a person in one notice, and each channel of it takes it once unless marked."""
+    d = office.rows(tables.decisions)
+    settled = [(r.subject_kind, r.subject_id, r.ladder, r.rung, r.anchor_version, r.occurrence) for r in d]
+    decided = Counter(tuple(NAMES.get(word, word) for word in key) for key in settled)
+    assert [key for key, times in decided.items() if times > 1] == [], "under whatever name"
     items = office.rows(tables.items)
     assert max(Counter((row.decision_id, row.person_id) for row in items).values()) == 1
     accepted = Counter(
