@@ -44,7 +44,7 @@ UnitNote = Annotated[str, _note("理由，写进给单位的通知")]
 ProgressNote = Annotated[str, _note("进展情况，记录在案")]
 MendNote = Annotated[str, _note("为什么更正或撤回，记录在案")]
 RulesNote = Annotated[str, _note("为什么改，列在 duban rules history 里")]
-PauseNote = Annotated[str, _note("为什么暂停，列在 duban status 里")]
+PauseNote = Annotated[str, _note("为什么暂停，记录在案")]
 EndNote = Annotated[str, _note("为什么提前结束，列在 duban mute list --all 里")]
 On = Annotated[
     date | None,

@@ -20,7 +20,8 @@ def test_a_month_of_messages(busy_office: Office) -> None:
 
 def test_an_empty_month(busy_office: Office) -> None:
     answer = busy_office("burden", "--month", "2018-07")
-    assert (answer.code, answer.faults) == (0, ["这个月没有发出过通知"])
+    assert (answer.code, answer.faults) == (0, [])
+    assert answer.out == "2018年7月：0 人，共 0 条\n这个月没有发出过通知\n"
 
 
 def test_a_month_is_written_as_a_month(busy_office: Office) -> None:
