@@ -19,6 +19,7 @@ Three answers for each person, subject, ladder, rung, occurrence and anchor vers
   - what was dropped since a fact did not hold, and came back by a return (by ``undo`` it must come back);
   - what a person's mute met on its way: muted at any time from its slot to its latest arrival, it may come or
     not, and so may a copy of it; at a time at which he surely was muted it must not;
+  - what was set aside, and told of, since five workers in a row were lost with it in hand: chance does that;
   - a reminder of something else than the deadline (not yet signed), when the deadline has passed.
 
 A mute of a ladder, unit or case takes away what has its instant in it, and nothing else, however late it is

@@ -40,6 +40,8 @@ IN_FLIGHT = timedelta(seconds=60)
 call may take (20 s) must not send."""
 BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 240))
 """The longest pauses between tries after definite failures."""
+WORKERS_LOST = 5
+"""So many in a row that were lost with one message in hand are taken to have been lost of it."""
 SLEEPY = timedelta(minutes=10)
 """In office time: how soon all processes are back at work when a fault is over."""
 
@@ -540,7 +542,7 @@ class Judge:
         if notice and notice.state in ("manual", "done"):
             return self._unreachable(item.person, owed) or self._tried(notice.id)
         if notice and notice.state == "failed":
-            return self._tried(notice.id)
+            return self._tried(notice.id) or self._killed_its_workers(notice)
         return owed.rung.approval and self._awaits(item, owed, notice)
 
     def _awaits(self, item: Item, owed: Owed, notice: Notice | None) -> bool:
@@ -565,6 +567,19 @@ class Judge:
             for seating in self.world.seatings
             for p in seating.directory.people
         )
+
+    def _killed_its_workers(self, notice: Notice) -> bool:
+        """Whether it was set aside, without a try, since so many in a row were lost with it in hand."""
+        if notice.created_at is None or notice.ended_at is None:
+            return False
+        lost = [
+            fault
+            for fault in self.faults
+            if fault.target.startswith(("work", "machine", "database"))
+            and notice.created_at <= fault.until
+            and fault.at <= notice.ended_at
+        ]
+        return len(lost) >= WORKERS_LOST and not any(a.notice == notice.id for a in self.attempts)
 
     def _tried(self, notice: int) -> bool:
         """Whether every way was tried and failed, as faults explain."""

@@ -241,6 +241,21 @@ def test_the_doubt_about_a_repeat_is_that_of_the_notice_that_said_it() -> None:
     assert office.wrong() == []
 
 
+@pytest.mark.parametrize(("lost", "missed"), [(4, 1), (5, 0)])
+def test_what_so_many_workers_were_lost_with_was_set_aside(lost: int, missed: int) -> None:
+    office, moment = Office().case(), at("2018-08-28 09:10")
+    office.said("case-due.overdue", LIAISON, "2018-09-03 09:10").said(
+        "case-due.head", HEAD, "2018-09-05 09:10"
+    )
+    day = at("2018-08-28")
+    office.rows.append(j.Decided(80, "case", "A-1", "case-due", "remind", "", 1, "said", day, day, moment))
+    office.rows.append(j.Item(81, 80, LIAISON, "unit.liaison", "to", "open", notice=82, opened_at=moment))
+    office.rows.append(j.Notice(82, LIAISON, "failed", created_at=moment, ended_at=moment))
+    for _ in range(lost):
+        office.fault("kill", "2018-08-28 09:10", target="work-0", doubt=True)
+    assert len(office.must()) == missed
+
+
 class TestSilence:
     """What reaches nobody is told to the office by the next morning."""
 
