@@ -58,6 +58,13 @@ def test_what_bites_later_is_a_warning(folder: Folder, kind: str, place: str, ch
     assert told(folder.findings().warnings) == [line]
 
 
+def test_what_a_person_approves_is_not_held_from_the_group(folder: Folder) -> None:
+    """The gate on floods lets it pass: who approves it has looked at it."""
+    change = "act: ⟦escalation, to: [group.leader, group.deputy], bundle: brief→circular, to: [group.leader]⟧"
+    folder.change(LADDERS, change)
+    assert told(folder.findings().warnings) == []
+
+
 def test_what_is_shipped_has_neither(folder: Folder) -> None:
     found = folder.findings()
     assert (found.faults, found.warnings) == ((), ())
