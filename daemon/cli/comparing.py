@@ -8,8 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 from daemon.cli.output import answer, say, table
-from daemon.compare import Burden, Comparison, PersonLine, Said
+from daemon.compare import Burden, Comparison, Heard, PersonLine, Said
 
+HELD = "其中先扣下、等办公室放行的（推演中即时放行）"
+"""What the gate on floods would hold: too many within an hour, or to the group outside its bundles."""
 SHOWN = 20
 """How many items of one kind are printed; the workbook and the JSON have all."""
 _ITEM = ("人员", "单位", "事项", "级", "主送", "日期")
@@ -36,10 +38,8 @@ def print_comparison(found: Comparison, old: str, new: str) -> None:
         "启用那一刻会补说什么，看 duban reload 列出的改动。"
     )
     gained, lost, moved = len(found.gained), len(found.lost), len(found.moved)
-    answer(
-        f"由 {old} 换成 {new}：多出 {gained} 项，少掉 {lost} 项，改期 {moved} 项",
-        f"通知 {found.before.notices} 件 → {found.after.notices} 件",
-    )
+    answer(f"由 {old} 换成 {new}：多出 {gained} 项，少掉 {lost} 项，改期 {moved} 项")
+    answer(*(f"{title} {one} 件 → {other} 件" for title, one, other in _totals(found)))
     _print_rungs(found)
     _print_items("多出的事项", (_row(each) for each in found.gained), len(found.gained))
     _print_items("少掉的事项", (_row(each) for each in found.lost), len(found.lost))
@@ -49,6 +49,12 @@ def print_comparison(found: Comparison, old: str, new: str) -> None:
     answer("", "每人每天")
     table(_PEOPLE, [_person(each) for each in people[:SHOWN]], empty="没有人的收件有变化")
     _more(len(people))
+
+
+def _totals(found: Comparison) -> list[tuple[str, int, int]]:
+    before, after = found.before, found.after
+    held = [(HELD, before.held, after.held)] if before.held or after.held else []
+    return [("通知", before.notices, after.notices), *held]
 
 
 def _print_rungs(found: Comparison) -> None:
@@ -101,13 +107,17 @@ def _person(each: PersonLine) -> tuple[Any, ...]:
 
 def comparison_json(found: Comparison) -> dict[str, Any]:
     return {
-        "before": {"notices": found.before.notices, "items": found.before.items.total()},
-        "after": {"notices": found.after.notices, "items": found.after.items.total()},
+        "before": _heard(found.before),
+        "after": _heard(found.after),
         "gained": [asdict(each) for each in found.gained],
         "lost": [asdict(each) for each in found.lost],
         "moved": [{**asdict(one), "to": other.day} for one, other in found.moved],
         "people": [_person_json(each) for each in found.people()],
     }
+
+
+def _heard(heard: Heard) -> dict[str, int]:
+    return {"notices": heard.notices, "held": heard.held, "items": heard.items.total()}
 
 
 def _person_json(each: PersonLine) -> dict[str, Any]:
@@ -121,6 +131,7 @@ def _burden(burden: Burden) -> dict[str, Any]:
 def comparison_tables(found: Comparison) -> list[tuple[str, Sequence[str], Rows]]:
     """Return the sheets of a workbook: title, headings, rows."""
     return [
+        ("合计", ("", "原", "现"), iter(_totals(found))),
         ("多出的事项", _ITEM, (_row(each) for each in found.gained)),
         ("少掉的事项", _ITEM, (_row(each) for each in found.lost)),
         ("改期的事项", (*_ITEM, "改到"), ((*_row(one), other.day) for one, other in found.moved)),

@@ -140,6 +140,7 @@ class _Count:
     """What is counted of the notices as they pass."""
 
     notices: int = 0
+    held: int = 0
     items: int = 0
     acts: Counter[str] = field(default_factory=Counter)
     months: Counter[str] = field(default_factory=Counter)
@@ -147,6 +148,7 @@ class _Count:
 
     def take(self, line: Mapping[str, Any]) -> None:
         self.notices += 1
+        self.held += line["held"]
         self.items += len(line["items"])
         self.acts[line["act"]] += 1
         self.months[line["at"][:7]] += 1
@@ -179,7 +181,7 @@ def _tell(
             table(_ROW, rows)
 
 
-_ROW = ("时间", "人员", "渠道", "措施", "事项")
+_ROW = ("时间", "人员", "渠道", "措施", "事项", "先扣下")
 
 
 def _row(line: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -189,15 +191,19 @@ def _row(line: Mapping[str, Any]) -> tuple[Any, ...]:
         line["channel"],
         line["act"] or "晨报",
         len(line["items"]),
+        "是" if line["held"] else "",
     )
 
 
 def _show(count: _Count, since: date, until: date) -> None:
     """Print how much would be said, to whom, and when it is most."""
+    from daemon.cli.comparing import HELD
     from daemon.domain.ladder import Act
 
     say("需审签的在推演中即时审签；没有发出任何消息。")
     answer(f"{since} 至 {until}：通知 {count.notices} 件，事项 {count.items} 项")
+    if count.held:
+        answer(f"{HELD} {count.held} 件")
     table(("措施", "件数"), [(act.label, count.acts[act.value]) for act in Act if count.acts[act.value]])
     table(("月份", "件数"), sorted(count.months.items()))
     most: Counter[str] = Counter()

@@ -113,7 +113,6 @@ def channel_warnings(document: Document, channels: ChannelsFile) -> Iterator[Fau
             message = "是休息日，每次都要顺延到下一个工作日"
             yield document.fault((*path, "on"), message, "请改为 monday 到 friday，或写 days: all")
 
-
     yield from _late_windows(document, channels)
 
 
