@@ -124,7 +124,7 @@ def silent_group_faults(connection: Connection, source: RuleSource, now: datetim
     return [
         written.fault(("ladders", ladder, "rungs", rung, "to"), *_vacant(finding))
         for finding in findings
-        for ladder, rung in (name.split(".") for name in finding.rungs)
+        for ladder, rung in (name.split("/") for name in finding.rungs)
     ]
 
 

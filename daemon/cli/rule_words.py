@@ -223,8 +223,3 @@ def _lines(value: Mapping[str, Any]) -> Iterator[str]:
             yield from (f"{name} {key} {one}" for key, one in each.items())
         else:
             yield f"{name} {each}"
-
-
-def say_at(rung: Rung) -> str:
-    """Say a rung's day alone: 时限前3个工作日."""
-    return say_offset(rung.wording.at, rung.wording.anchor)
