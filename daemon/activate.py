@@ -30,7 +30,10 @@ _NOTHING: Renamed = {}
 
 @dataclass(frozen=True, slots=True)
 class Activated:
-    """What an activation did: the ladders it changed, and how many subjects are looked at for it."""
+    """What an activation did: the ladders it changed, and how many subjects are looked at for it.
+
+    Of the first one all ladders are new.
+    """
 
     hash: str
     changed: tuple[str, ...]
@@ -71,7 +74,8 @@ def activate(
         made = subjects.ensure(connection, rule_set.campaigns, rule_set.ladders, now)
         _enter_cases(connection, rule_set, now)
         _begin_touching(connection, change.changed, now)
-    return Activated(source.hash, change.changed, touch_on(engine), made)
+    changed = change.changed if before else tuple(rule_set.ladders)
+    return Activated(source.hash, changed, touch_on(engine), made)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def readiness(
 
 
 def _blocks(findings: Sequence[Finding], day: date) -> bool:
-    """Whether new rules would be refused that day: they report to a leading group of which nobody is there."""
+    """Whether new rules would be refused that day: they report to a leading group that has nobody."""
     return any(f.trouble is Trouble.EMPTY_GROUP and f.since == day for f in findings)
 
 

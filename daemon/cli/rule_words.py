@@ -20,7 +20,6 @@ from daemon.domain.why import (
     say_addressees,
     say_conditions,
     say_day,
-    say_offset,
     say_wording,
 )
 from daemon.domain.windows import Bundle
