@@ -145,7 +145,7 @@ TEXTS = [
     ),
     (
         "wecom/urge.unit.j2",
-        '{% block title %}甲{% endblock %}{% block description %}乙{% endblock %}\n {% include "parts/due.j2" %}',
+        '{% block title %}{% endblock %}{% block description %}{% endblock %}\n {% include "parts/by.j2" %}',
         "2:2: block 以外的文字不会发出；请移到 {% block description %} 里",
     ),
     ("email/urge.unit.j2", "{{ office.name|uper }}", "1: 语法有误：没有“|uper”这种写法"),
