@@ -30,7 +30,10 @@ _NOTHING: Renamed = {}
 
 @dataclass(frozen=True, slots=True)
 class Activated:
-    """What an activation did: the ladders it changed, and how many subjects are looked at for it."""
+    """What an activation did: the ladders it changed, and how many subjects are looked at for it.
+
+    Of the first one all ladders are new.
+    """
 
     hash: str
     changed: tuple[str, ...]
@@ -71,7 +74,8 @@ def activate(
         made = subjects.ensure(connection, rule_set.campaigns, rule_set.ladders, now)
         _enter_cases(connection, rule_set, now)
         _begin_touching(connection, change.changed, now)
-    return Activated(source.hash, change.changed, touch_on(engine), made)
+    changed = change.changed if before else tuple(rule_set.ladders)
+    return Activated(source.hash, changed, touch_on(engine), made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ def silent_group_faults(connection: Connection, source: RuleSource, now: datetim
     return [
         written.fault(("ladders", ladder, "rungs", rung, "to"), *_vacant(finding))
         for finding in findings
-        for ladder, rung in (name.split(".") for name in finding.rungs)
+        for ladder, rung in (name.split("/") for name in finding.rungs)
     ]
 
 

@@ -59,9 +59,10 @@ class Burden:
 
 @dataclass
 class Heard:
-    """What one rule set says, counted as it comes."""
+    """What one rule set says, counted as it comes; ``held`` notices wait until the office lets them go."""
 
     notices: int = 0
+    held: int = 0
     items: Counter[Said] = field(default_factory=Counter)
     _daily: dict[Who, Counter[str]] = field(default_factory=dict)
 
@@ -69,6 +70,7 @@ class Heard:
         for line in lines:
             who, day = _who(line), line["at"][:10]
             self.notices += 1
+            self.held += line["held"]
             self._daily.setdefault(who, Counter())[day] += 1
             self.items.update(_items(line, who, day))
         return self

@@ -44,11 +44,16 @@ def findings(directory: Path, shipped_templates: Path) -> Findings:
 
 def checked_source(directory: Path, shipped_templates: Path) -> RuleSource:
     """Return the rules of a folder; raise ``FaultyInputError`` with every fault, those of texts included."""
+    return checked(directory, shipped_templates)[0]
+
+
+def checked(directory: Path, shipped_templates: Path) -> tuple[RuleSource, tuple[Fault, ...]]:
+    """Return the rules of a folder, and what in them is not wrong but will bite; else as before."""
     found = inspect(directory, shipped_templates)
     if faults := _faults(found):
         raise FaultyInputError(faults)
     assert found.source is not None
-    return found.source
+    return found.source, tuple(sorted(set(found.warnings)))
 
 
 def checked_again(source: RuleSource) -> RuleSource:

@@ -1,4 +1,4 @@
-"""Whether the rules can reach the people there are: channels that nobody in a seat can receive."""
+"""Whether the rules fit the office there is: its people, its units, and the rules it has had so far."""
 
 from __future__ import annotations
 
@@ -7,17 +7,42 @@ from datetime import date
 
 from sqlalchemy import Connection
 
+from daemon.activate import source_of
+from daemon.config.history import parse_history, unknown_pasts
 from daemon.config.models import ActFile
 from daemon.config.source import LADDERS, Inspection
+from daemon.config.words import nearest
 from daemon.domain.ladder import Addressee, Role
 from daemon.domain.people import EVERY_UNIT
 from daemon.domain.why import ROLE_TITLES
 from daemon.errors import Fault
-from daemon.store import people
+from daemon.store import people, roster, rules
 from daemon.store.people import CHANNEL_ADDRESS, Person
 
 _OF_UNIT = (Role.UNIT_HEAD, Role.UNIT_DEPUTY, Role.UNIT_LIAISON, Role.UNIT_CITY_LEADER)
 _CHANNEL_TITLES = {"email": "邮箱", "sms": "手机", "wecom": "企业微信账号"}
+
+
+def misfits(connection: Connection, found: Inspection, today: date) -> Iterator[Fault]:
+    """Yield what only the database tells: whom nothing reaches, kinds no unit has, names no rule ever had."""
+    yield from unreachable(connection, found, today)
+    yield from _unknown_kinds(connection, found)
+    active = rules.active(connection)
+    if active and found.ladders:
+        old, past = source_of(connection, active.hash), parse_history(active.history)
+        yield from unknown_pasts(found.documents[LADDERS], found.ladders, old, past)
+
+
+def _unknown_kinds(connection: Connection, found: Inspection) -> Iterator[Fault]:
+    """Yield the kinds of units that owe filings and that no unit of the directory is of."""
+    kinds = sorted({unit.kind for unit in roster.load(connection).units})
+    for place, campaign in found.campaigns.items() if kinds else ():
+        for key, filing in campaign.filings.items():
+            path = ("filings", key, "owed_by")
+            for n, kind in enumerate(filing.owed_by):
+                if kind not in kinds and found.documents[place].sure(path):
+                    message = f"名录里没有一个单位是“{kind}”类，不会有人报送"
+                    yield found.documents[place].fault((*path, n), message, nearest(kind, kinds))
 
 
 def unreachable(connection: Connection, found: Inspection, today: date) -> Iterator[Fault]:

@@ -9,12 +9,14 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from daemon.cli.output import answer, say, table
-from daemon.compare import Burden, Comparison, PersonLine, Said
+from daemon.compare import Burden, Comparison, Heard, PersonLine, Said
 
 if TYPE_CHECKING:
     from daemon.config.compiled import RuleSet
     from daemon.sheets.books import Table
 
+HELD = "其中先扣下、等办公室放行的（推演中即时放行）"
+"""What the gate on floods would hold: too many within an hour, or to the group outside its bundles."""
 SHOWN = 20
 """How many items of one kind are printed; the workbook and the JSON have all."""
 _ITEM = ("人员", "单位", "事项", "级", "主送", "日期")
@@ -41,10 +43,8 @@ def print_comparison(found: Comparison, old: str, new: str) -> None:
         "启用那一刻会补说什么，看 duban reload 列出的改动。"
     )
     gained, lost, moved = len(found.gained), len(found.lost), len(found.moved)
-    answer(
-        f"由 {old} 换成 {new}：多出 {gained} 项，少掉 {lost} 项，改期 {moved} 项",
-        f"通知 {found.before.notices} 件 → {found.after.notices} 件",
-    )
+    answer(f"由 {old} 换成 {new}：多出 {gained} 项，少掉 {lost} 项，改期 {moved} 项")
+    answer(*(f"{title} {one} 件 → {other} 件" for title, one, other in _totals(found)))
     _print_rungs(found)
     _print_items("多出的事项", (_row(each) for each in found.gained), len(found.gained))
     _print_items("少掉的事项", (_row(each) for each in found.lost), len(found.lost))
@@ -54,6 +54,12 @@ def print_comparison(found: Comparison, old: str, new: str) -> None:
     answer("", "每人每天（平均数只算有通知的日子）")
     table(_PEOPLE, [_person(each) for each in people[:SHOWN]], empty="没有人的收件有变化")
     _more(len(people))
+
+
+def _totals(found: Comparison) -> list[tuple[str, int, int]]:
+    before, after = found.before, found.after
+    held = [(HELD, before.held, after.held)] if before.held or after.held else []
+    return [("通知", before.notices, after.notices), *held]
 
 
 def _print_rungs(found: Comparison) -> None:
@@ -106,13 +112,17 @@ def _person(each: PersonLine) -> tuple[Any, ...]:
 
 def comparison_json(found: Comparison) -> dict[str, Any]:
     return {
-        "before": {"notices": found.before.notices, "items": found.before.items.total()},
-        "after": {"notices": found.after.notices, "items": found.after.items.total()},
+        "before": _heard(found.before),
+        "after": _heard(found.after),
         "gained": [asdict(each) for each in found.gained],
         "lost": [asdict(each) for each in found.lost],
         "moved": [{**asdict(one), "to": other.day} for one, other in found.moved],
         "people": [_person_json(each) for each in found.people()],
     }
+
+
+def _heard(heard: Heard) -> dict[str, int]:
+    return {"notices": heard.notices, "held": heard.held, "items": heard.items.total()}
 
 
 def _person_json(each: PersonLine) -> dict[str, Any]:
@@ -140,13 +150,13 @@ class Side:
 
     def rung(self, ladder: str, rung: str) -> str | None:
         """Say a rung in words: 时限前3个工作日提醒."""
-        from daemon.cli.rule_words import say_at
+        from daemon.domain.why import say_offset
 
         found = self.rules.ladders.get(ladder)
         step = found.rung(rung) if found else None
         if step is None:
             return None
-        return f"{say_at(step)}{'起的' if step.wording.every else ''}{step.act.label}"
+        return f"{say_offset(step.wording.at, step.wording.anchor)}{'起的' if step.wording.every else ''}{step.act.label}"
 
 
 def comparison_tables(
@@ -173,7 +183,8 @@ def _summary(found: Comparison, sides: tuple[Side, Side], period: tuple[date, da
     for title, side in zip(("原规则", "现规则"), sides, strict=True):
         yield title, f"{side.name}，编号 {side.rules.hash[:12]}，{side.activated}"
     yield "起止", f"{period[0]} 至 {period[1]}（都含当日）"
-    yield "通知", f"原 {before.notices} 件，现 {after.notices} 件"
+    for title, one, other in _totals(found):
+        yield title, f"原 {one} 件，现 {other} 件"
     yield "事项", f"原 {before.items.total()} 项，现 {after.items.total()} 项"
     gained, lost, moved = len(found.gained), len(found.lost), len(found.moved)
     yield "变化", f"多出 {gained} 项，少掉 {lost} 项，改期 {moved} 项"

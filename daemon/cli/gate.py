@@ -22,14 +22,15 @@ def put_in_force(
 ) -> None:
     """Say what activating ``source`` changes, ask, and do it. A faulty one has been refused before."""
     from daemon.activate import ActiveRules, activate, refuse_silent_group
-    from daemon.cli.preview import preview
+    from daemon.cli.preview import lost_names, preview
     from daemon.loop import plan_due
 
     refuse_silent_group(context.engine, source, context.now)
+    say(*(f"警告 {doubt}" for doubt in lost_names(context.engine, source)))
     renamed = _ask_renames(context, source, yes=yes)
     with working("正在比较新旧规则"):
         expected = preview(context.engine, source, context.now, renamed)
-    if expected is not None and not expected.same:
+    if not expected.same:
         say(*_lines(expected), *([_question(expected)] if yes else []))
         confirm(_question(expected), yes=yes)
     with working("正在启用"):
@@ -39,6 +40,8 @@ def put_in_force(
         emit(_json(done, expected))
     else:
         answer(_done(done, expected))
+    if expected.same and note:
+        say(f"没有新的启用，备注“{note}”没有记录")
 
 
 def _ask_renames(context: Context, source: RuleSource, *, yes: bool) -> Renamed:
@@ -63,6 +66,8 @@ def _rename_question(rename: Rename) -> str:
 
 
 def _question(expected: Preview) -> str:
+    if expected.first:
+        return f"将首次启用规则：新增梯次 {len(expected.changed)}（{'、'.join(expected.changed)}）"
     ladders = f"变动梯次 {len(expected.changed)}"
     if expected.changed:
         more = "等" if len(expected.changed) > NAMED else ""
@@ -90,24 +95,27 @@ def _listed(title: str, lines: Any, count: int) -> list[str]:
     return [f"{title}：", *shown, *more]
 
 
-def _done(done: Activated, expected: Preview | None) -> str:
-    if expected is not None and expected.same:
+def _done(done: Activated, expected: Preview) -> str:
+    if expected.same:
         return f"规则没有变化（{done.hash[:12]}），新增事项 {done.new_subjects}"
+    if expected.first:
+        new = f"新增梯次 {len(done.changed)}，新增事项 {done.new_subjects}"
+        return f"已首次启用规则 {done.hash[:12]}：{new}"
     return (
         f"已启用规则 {done.hash[:12]}：变动梯次 {len(done.changed)}，"
         f"重新查看 {done.touched}，新增事项 {done.new_subjects}"
     )
 
 
-def _json(done: Activated, expected: Preview | None) -> dict[str, Any]:
+def _json(done: Activated, expected: Preview) -> dict[str, Any]:
     return {
         "hash": done.hash,
         "changed": list(done.changed),
         "touched": done.touched,
         "new_subjects": done.new_subjects,
-        "owed": expected.owed if expected else 0,
-        "rungs": list(expected.rungs) if expected else [],
-        "days": list(expected.days) if expected else [],
-        "moved": expected.moved if expected else 0,
-        "examples": [example.say() for example in expected.examples] if expected else [],
+        "owed": expected.owed,
+        "rungs": list(expected.rungs),
+        "days": list(expected.days),
+        "moved": expected.moved,
+        "examples": [example.say() for example in expected.examples],
     }

@@ -11,13 +11,15 @@ from sqlalchemy import Connection, Engine
 from daemon.activate import Change, change_of, source_of
 from daemon.cli.outlook import planned
 from daemon.cli.rule_words import day_changes, rung_changes, text_changes
-from daemon.config.compiled import RuleSet
-from daemon.config.history import Rename, Renamed, likely_renames, parse_history
-from daemon.config.source import RuleSource
+from daemon.config import document
+from daemon.config.compiled import RuleSet, compile_rules
+from daemon.config.history import Rename, Renamed, likely_renames, parse_history, unknown_pasts
+from daemon.config.source import LADDERS, RuleSource, rule_files
 from daemon.domain.ladder import Ladder, Subject
 from daemon.domain.prospect import Moved, moved_instants
 from daemon.domain.why import say_day, say_offset
 from daemon.domain.workdays import local_day
+from daemon.errors import Fault
 from daemon.store import decisions, facts, listing, rules
 from daemon.store.agenda import AgendaRow
 from daemon.store.engine import chunks, reading
@@ -50,9 +52,13 @@ class MovedInstant:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What changes in words; how many subjects are looked at, what would be said at once, what moves."""
+    """What changes in words; how many subjects are looked at, what would be said at once, what moves.
+
+    ``first``: no rules are in force yet, so that all ladders are new.
+    """
 
     same: bool
+    first: bool = False
     changed: tuple[str, ...] = ()
     touched: int = 0
     owed: int = 0
@@ -72,14 +78,24 @@ def renames(engine: Engine, source: RuleSource) -> list[Rename]:
         return likely_renames(source_of(connection, active.hash), parse_history(active.history), source)
 
 
-def preview(
-    engine: Engine, source: RuleSource, now: datetime, renamed: Renamed | None = None
-) -> Preview | None:
-    """Return what activating ``source`` would do; ``None`` where no rules are active yet."""
+def lost_names(engine: Engine, source: RuleSource) -> list[Fault]:
+    """Return each ``was:`` of ``source`` that names what the rules in force never had."""
+    with reading(engine) as connection:
+        active = rules.active(connection)
+        if active is None or active.hash == source.hash:
+            return []
+        written, _ = document.read(LADDERS, source.files[LADDERS])
+        assert written is not None
+        old, past = source_of(connection, active.hash), parse_history(active.history)
+        return list(unknown_pasts(written, rule_files(source).ladders, old, past))
+
+
+def preview(engine: Engine, source: RuleSource, now: datetime, renamed: Renamed | None = None) -> Preview:
+    """Return what activating ``source`` would do."""
     with reading(engine) as connection:
         active = rules.active(connection)
         if active is None:
-            return None
+            return Preview(same=False, first=True, changed=tuple(compile_rules(source).ladders))
         if active.hash == source.hash:
             return Preview(same=True)
         change = change_of(connection, active, source, now, renamed or {})

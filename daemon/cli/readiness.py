@@ -45,13 +45,19 @@ def readiness(
         findings = roster.survey(connection, context.rules().demands, day)
         names = _Names.load(connection)
     if as_json:
-        emit({"on": day, "empty": empty, "findings": [names.json(finding) for finding in findings]})
+        told = [names.json(finding) for finding in findings]
+        emit({"on": day, "empty": empty, "blocks": _blocks(findings, day), "findings": told})
     elif empty:
         answer("名录还是空的：请先用 duban import 导入名录")
     elif not findings:
         answer(f"名录齐备（{day}）：岗位有人，人人联系得上，三个月内没有空缺")
     else:
         _print(findings, names, day)
+
+
+def _blocks(findings: Sequence[Finding], day: date) -> bool:
+    """Whether new rules would be refused that day: they report to a leading group that has nobody."""
+    return any(f.trouble is Trouble.EMPTY_GROUP and f.since == day for f in findings)
 
 
 def _print(findings: Sequence[Finding], names: _Names, day: date) -> None:

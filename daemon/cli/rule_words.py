@@ -20,7 +20,6 @@ from daemon.domain.why import (
     say_addressees,
     say_conditions,
     say_day,
-    say_offset,
     say_wording,
 )
 from daemon.domain.windows import Bundle
@@ -223,8 +222,3 @@ def _lines(value: Mapping[str, Any]) -> Iterator[str]:
             yield from (f"{name} {key} {one}" for key, one in each.items())
         else:
             yield f"{name} {each}"
-
-
-def say_at(rung: Rung) -> str:
-    """Say a rung's day alone: 时限前3个工作日."""
-    return say_offset(rung.wording.at, rung.wording.anchor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -152,7 +153,7 @@ def history(
     with Context.open(config) as context, reading(context.engine) as connection:
         found = rules.every(connection)
         shown = found if every else found[:RECENT]
-        before = dict(zip((a.id for a in found), [*found[1:], None], strict=True))
+        before = {a.id: b for a, b in zip_longest(found, found[1:])}
         lines = [_activation(connection, each, before[each.id]) for each in shown]
         if as_json:
             emit(lines)

@@ -27,15 +27,15 @@ def check(
     directory = find_config(config)
     say(f"配置 {directory}")
     found = findings(directory, shipped("templates"))
-    unreachable, skipped = _check_people(directory, found)
-    doubts = [*found.warnings, *unreachable]
+    unfit, skipped = _check_people(directory, found)
+    doubts = [*found.warnings, *unfit]
     if as_json:
         told = {"faults": found.faults, "warnings": doubts}
         emit({**{k: [_check_json(f) for f in v] for k, v in told.items()}, "skipped": skipped})
     else:
         say(*map(str, found.faults))
         answer(*(f"警告 {doubt}" for doubt in doubts), *(f"未核对 {words}" for words in skipped))
-        answer(_summary(found, len(doubts)))
+        answer(_summary(found, len(doubts)) + ("（--strict：警告也算错误）" if strict and doubts else ""))
     if found.faults or (strict and doubts):
         raise typer.Exit(1)
 
@@ -60,10 +60,10 @@ def _check_json(fault: Fault) -> dict[str, object]:
 
 
 def _check_people(directory: Path, found: Findings) -> tuple[list[Fault], list[str]]:
-    """Return whom the rules cannot reach, as the directory stands; or why that could not be looked at."""
+    """Return where the rules do not fit the office as it stands; or why that could not be looked at."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from daemon.cli.checking_people import unreachable
+    from daemon.cli.checking_people import misfits
     from daemon.config.deployment import load_deployment
     from daemon.store.engine import reading
 
@@ -75,7 +75,7 @@ def _check_people(directory: Path, found: Findings) -> tuple[list[Fault], list[s
             context.check_version()
             with reading(context.engine) as connection:
                 today = context.now.astimezone(zone).date()
-                return list(unreachable(connection, found.inspection, today)), []
+                return list(misfits(connection, found.inspection, today)), []
     except FaultyInputError:
         return [], ["名录里的联系方式（duban.yaml 有误）"]
     except DubanError as error:
@@ -97,7 +97,10 @@ def reload(
     config: Config = None, by: By = None, note: RulesNote = "", yes: Yes = False, as_json: Json = False
 ) -> None:
     """检查并启用改过的规则：先列出改动和影响，问过再启用；有一处错误就什么都不改。"""
+    from daemon.cli.checking import checked
     from daemon.cli.gate import put_in_force
 
     with Context.open(config) as context:
-        put_in_force(context, context.source(), by=by, note=note, yes=yes, as_json=as_json)
+        source, doubts = checked(context.directory, shipped("templates"))
+        say(*(f"警告 {doubt}" for doubt in doubts))
+        put_in_force(context, source, by=by, note=note, yes=yes, as_json=as_json)

@@ -156,6 +156,7 @@ class _Count:
     """What is counted of the notices as they pass."""
 
     notices: int = 0
+    held: int = 0
     items: int = 0
     acts: Counter[str] = field(default_factory=Counter)
     months: Counter[str] = field(default_factory=Counter)
@@ -163,6 +164,7 @@ class _Count:
 
     def take(self, line: Mapping[str, Any]) -> None:
         self.notices += 1
+        self.held += line["held"]
         self.items += len(line["items"])
         self.acts[line["act"]] += 1
         self.months[line["at"][:7]] += 1
@@ -197,12 +199,14 @@ def _tell(
 
 def _tables(count: _Count, rows: list[tuple[Any, ...]], since: date, until: date) -> Iterator[Table]:
     """Yield the sheets of a workbook: what was simulated, and every notice."""
+    from daemon.cli.comparing import HELD
     from daemon.sheets.books import Table
 
     summary = [
         ("做了什么", "推演这段时间会给谁发什么；没有发出任何消息，需审签的即时审签"),
         ("起止", f"{since} 至 {until}（都含当日）"),
         ("通知", f"{count.notices} 件"),
+        *([(HELD, f"{count.held} 件")] if count.held else []),
         ("事项", f"{count.items} 项"),
     ]
     yield Table("说明", ("项目", "内容"), summary, filtered=False)
@@ -210,7 +214,7 @@ def _tables(count: _Count, rows: list[tuple[Any, ...]], since: date, until: date
     yield Table("逐条", _ROW, dated)
 
 
-_ROW = ("时间", "人员", "渠道", "措施", "事项")
+_ROW = ("时间", "人员", "渠道", "措施", "事项", "先扣下")
 
 
 def _row(line: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -220,15 +224,19 @@ def _row(line: Mapping[str, Any]) -> tuple[Any, ...]:
         line["channel"],
         line["act"] or "晨报",
         len(line["items"]),
+        "是" if line["held"] else "",
     )
 
 
 def _show(count: _Count, since: date, until: date) -> None:
     """Print how much would be said, to whom, and when it is most."""
+    from daemon.cli.comparing import HELD
     from daemon.domain.ladder import Act
 
     say("需审签的在推演中即时审签；没有发出任何消息。")
     answer(f"{since} 至 {until}：通知 {count.notices} 件，事项 {count.items} 项")
+    if count.held:
+        answer(f"{HELD} {count.held} 件")
     table(("措施", "件数"), [(act.label, count.acts[act.value]) for act in Act if count.acts[act.value]])
     table(("月份", "件数"), sorted(count.months.items()))
     most: Counter[str] = Counter()

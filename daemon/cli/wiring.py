@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import redis
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -300,12 +299,3 @@ def configure_logs(*, verbose: bool = False) -> None:
     )
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-
-
-def redis_answers(url: str) -> bool:
-    """Whether Redis can be had now."""
-    try:
-        with redis.Redis.from_url(url, socket_timeout=2.0) as client:
-            return bool(client.ping())
-    except redis.RedisError:
-        return False

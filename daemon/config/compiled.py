@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from daemon.config import references
-from daemon.config.crosschecks import MANUAL
+from daemon.config.crosschecks import MANUAL, bundle_of
 from daemon.config.history import History, RungHistory
 from daemon.config.models import (
     MIN_CASES,
@@ -190,20 +190,13 @@ def _rung(
         act=rung.act,
         to=tuple(rung.to),
         copy=tuple(rung.copied),
-        bundle=_bundle_name(rung, defaults),
+        bundle=bundle_of(rung, defaults),
         unless=rung.unless,
         template=rung.template,
         since=history.since,
         former=from_words(history.former) if history.former else None,
         was=tuple(dict.fromkeys(name for _, name in history.names if name != rung_id)),
     )
-
-
-def _bundle_name(rung: RungFile, defaults: DefaultsFile) -> str:
-    """Return the bundle a rung leaves with; ``immediately`` takes none unless the rung names one."""
-    if rung.bundle is not None or rung.at is None:
-        return rung.bundle or ""
-    return defaults.bundle or ""
 
 
 def _policy(act: Act, file: ActFile) -> ActPolicy:

@@ -39,12 +39,13 @@ _CAN_BE_PER_UNIT = (SubjectKind.TARGET, SubjectKind.CAMPAIGN)
 class Known:
     """What other files offer to the ladders; ``None`` where that file cannot be read.
 
-    ``neutral`` are channels whose texts may name no matter.
+    ``neutral`` are channels whose texts may name no matter; ``briefs`` the bundles of the leading group.
     """
 
     channels: Collection[str] | None = None
     neutral: Collection[str] = ()
     bundles: Collection[str] | None = None
+    briefs: Collection[str] | None = None
     words: Mapping[str, Collection[str]] | None = None
 
 
@@ -111,6 +112,25 @@ def channel_warnings(document: Document, channels: ChannelsFile) -> Iterator[Fau
         if bundle.on in _WEEKEND and bundle.days == "workdays":
             message = "是休息日，每次都要顺延到下一个工作日"
             yield document.fault((*path, "on"), message, "请改为 monday 到 friday，或写 days: all")
+
+    yield from _late_windows(document, channels)
+
+
+def _late_windows(document: Document, channels: ChannelsFile) -> Iterator[Fault]:
+    """Find channels whose own window no bundle falls into: whatever leaves by them waits for it."""
+    if not document.sure(("bundles",), ("window",)):
+        return
+    window = channels.window
+    times = [b.at if window.since <= b.at < window.until else window.since for b in channels.bundles.values()]
+    for name, channel in channels.channels.items():
+        own = channel.window
+        if own is None or own.until <= own.since or not document.sure(("channels", name, "window")):
+            continue
+        if times and not any(own.since <= at < own.until for at in times):
+            hours = f"{own.since:%H:%M} 到 {own.until:%H:%M}"
+            hint = f"请改时段，要含有批次的时刻（{'、'.join(f'{at:%H:%M}' for at in sorted(set(times)))}）"
+            message = f"时段（{hours}）里没有一个批次，每一批都要等到这个时段才发出"
+            yield document.fault(("channels", name, "window"), message, hint)
 
 
 def channel_faults(document: Document, channels: ChannelsFile) -> Iterator[Fault]:
@@ -198,6 +218,43 @@ def ladder_faults(document: Document, file: LaddersFile, known: Known) -> Iterat
             if rung.act.value not in acts:
                 hint = f"请在 acts 里加一行 {rung.act.value}（{rung.act.label}）"
                 yield document.fault((*rung_path, "act"), f"措施“{rung.act.value}”没有写明怎么发", hint)
+
+
+def ladder_warnings(document: Document, file: LaddersFile, known: Known) -> Iterator[Fault]:
+    """Find rungs to the leading group that the gate on floods would hold, each time, until the office acts.
+
+    What waits for approval does not pass that gate: who approves it looks at it.
+    """
+    for ladder_id, ladder in file.ladders.items():
+        for rung_id, rung in ladder.rungs.items():
+            path, policy = ("ladders", ladder_id, "rungs", rung_id), file.acts.get(rung.act)
+            if known.briefs is None or policy is None or policy.approval is not None:
+                continue
+            if document.sure(path, ("defaults",), ("acts", rung.act.value)) and _told(rung) & _OF_GROUP:
+                yield from _outside_briefs(document, path, bundle_of(rung, file.defaults), known.briefs)
+
+
+def _outside_briefs(
+    document: Document, path: tuple[str, ...], bundle: str, briefs: Collection[str]
+) -> Iterator[Fault]:
+    if bundle in briefs:
+        return
+    outside = f"不随 {'、'.join(briefs)} 批次的" if briefs else ""
+    message = f"{outside}报领导小组一律先扣下，等办公室放行"
+    allow = f"在 channels.yaml 的 flood.group 里加上 {bundle or 'brief'}"
+    hint = f"请写 bundle: {next(iter(briefs))}" if briefs else f"请{allow}"
+    yield document.fault((*path, "bundle"), message, f"{hint}，或{allow}" if briefs and bundle else hint)
+
+
+def _told(rung: RungFile) -> set[Role]:
+    return {role for line in (*rung.to, *rung.copied) for role in line}
+
+
+def bundle_of(rung: RungFile, defaults: DefaultsFile) -> str:
+    """Return the bundle a rung leaves with, '' for none: ``immediately`` takes none unless it names one."""
+    if rung.bundle is not None or rung.at is None:
+        return rung.bundle or ""
+    return defaults.bundle or ""
 
 
 def _rename_faults(
@@ -291,9 +348,8 @@ def _brief_fault(
     document: Document, path: tuple[str, ...], ladder: LadderFile, rung: RungFile, defaults: DefaultsFile
 ) -> Iterator[Fault]:
     """A member of the group never gets one message for each case: what leaves at once is told one by one."""
-    told = {role for line in (*rung.to, *rung.copied) for role in line}
-    at_once = rung.bundle is None and (rung.at is None or defaults.bundle is None)
-    if at_once and told & _OF_GROUP and ladder.about in _HAS_UNIT:
+    at_once = not bundle_of(rung, defaults)
+    if at_once and _told(rung) & _OF_GROUP and ladder.about in _HAS_UNIT:
         message = "报领导小组的要合并成批，不能一事一报"
         yield document.fault(path, message, "请写明 bundle，如 bundle: brief")
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from daemon.config.document import Document
+from daemon.config.models import LaddersFile
 from daemon.config.source import LADDERS, RuleSource, rule_files
 from daemon.config.wording import Words, to_words, wording
+from daemon.config.words import nearest
 from daemon.errors import Fault, FaultyInputError
 
 RungKey = tuple[str, str]
@@ -103,6 +106,34 @@ def _written(source: RuleSource) -> dict[RungKey, tuple[RungKey, ...]]:
         for ladder_id, ladder in rule_files(source).ladders.ladders.items()
         for rung_id, rung in ladder.rungs.items()
     }
+
+
+def unknown_pasts(
+    written: Document, file: LaddersFile, old: RuleSource, old_history: History
+) -> Iterator[Fault]:
+    """Yield each ``was`` of a ladders file that names nothing the rules in force have or ever had.
+
+    A ``was`` that was carried out stays where it is: the history of the rules in force knows its name.
+    """
+    before = wording_dict(old)
+    known = {*before, *(name for past in old_history.values() for name in past.names)}
+    known |= {key for keys in _written(old).values() for key in keys}
+    ladders = {ladder_id for ladder_id, _ in known}
+    for ladder_id, ladder in file.ladders.items():
+        path = ("ladders", ladder_id)
+        if ladder.was and ladder.was not in ladders and written.sure((*path, "was")):
+            gone = sorted({name for name, _ in before} - set(file.ladders))
+            yield written.fault((*path, "was"), f"以前没有“{ladder.was}”这个梯次", _meant(ladder.was, gone))
+        homes = {ladder_id, ladder.was or ladder_id}
+        for rung_id, rung in ladder.rungs.items():
+            where = (*path, "rungs", rung_id, "was")
+            if rung.was and not {(home, rung.was) for home in homes} & known and written.sure(where):
+                gone = [name for home, name in before if home in homes and name not in ladder.rungs]
+                yield written.fault(where, f"以前没有“{rung.was}”这一级", _meant(rung.was, gone))
+
+
+def _meant(name: str, gone: Sequence[str]) -> str:
+    return nearest(name, gone) if gone else "不是改名的，请删去 was"
 
 
 def _refuse_shared_pasts(history: History) -> None:

@@ -32,6 +32,7 @@ from daemon.errors import Fault, FaultyInputError
 DUBAN, LADDERS, CHANNELS, CALENDAR = "duban.yaml", "ladders.yaml", "channels.yaml", "calendar.yaml"
 CAMPAIGNS, TEMPLATES = "campaigns", "templates"
 _FORMAT = 1
+_SAMPLE = "可从程序自带的样本文件夹 config/ 里复制一份再改"
 
 _Shape = TypeVar("_Shape", bound=Shape)
 
@@ -289,6 +290,7 @@ class _Reading:
         unclear = replace(document, doubts=document.doubts | told)
         self._add(LADDERS, sense.nonsense(unclear, ladders, setting))
         self._warn(LADDERS, sense.doubtful(unclear, ladders))
+        self._warn(LADDERS, crosschecks.ladder_warnings(unclear, ladders, self._known()))
 
     @property
     def days(self) -> OfficeDays:
@@ -297,7 +299,7 @@ class _Reading:
     def one(self, place: str, shape: type[_Shape]) -> _Shape | None:
         if place not in self._texts:
             if not any(fault.place == place for fault in self.faults):
-                self.faults.append(Fault(place, 0, 0, "", "缺少这个文件", "用 duban init 可以得到一份样本"))
+                self.faults.append(Fault(place, 0, 0, "", "缺少这个文件", _SAMPLE))
             return None
         read, faults = document.read(place, self._texts[place])
         self.faults += faults
@@ -345,8 +347,13 @@ class _Reading:
             if self.channels
             else (),
             bundles=self._names(CHANNELS, "bundles", empty=True),
+            briefs=self._briefs(),
             words={name: known for name, known in words.items() if known is not None},
         )
+
+    def _briefs(self) -> list[str] | None:
+        certain = self.channels and self.documents[CHANNELS].sure(("flood",))
+        return list(self.channels.flood.group) if self.channels and certain else None
 
     def _names(self, place: str, key: str, *, empty: bool = False) -> list[str] | None:
         """Return the names that a file gives under a key; ``empty``: the key may be left out."""

@@ -113,7 +113,7 @@ def offset(value: object) -> Offset:
     match = _OFFSET.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         hint = "写成 -3 workdays、0 workdays、+1 workday（工作日），或 days、weeks、months（日历日、周、月）"
-        raise WordError(f"看不懂日期 {shown(value)}", _meant_offset(value) or hint)
+        raise WordError(f"看不懂日期{shown(value)}", _meant_offset(value) or hint)
     sign, digits, span = match[1], int(match[2]), Span(match[3] + "s")
     if digits and not sign:
         raise WordError(f"{shown(value)}没有写前后", f"之前写 -{value}，之后写 +{value}")
@@ -147,21 +147,21 @@ def workdays(value: object) -> int:
     """``10 workdays`` as a length of time."""
     match = _PERIOD.fullmatch(value) if isinstance(value, str) else None
     if match is None or int(match[1]) < 1:
-        raise WordError(f"看不懂期限 {shown(value)}", "写成 3 workdays（3 个工作日）")
+        raise WordError(f"看不懂期限{shown(value)}", "写成 3 workdays（3 个工作日）")
     return int(match[1])
 
 
 def percent(value: object) -> int:
     match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
     if match is None or not 1 <= int(match[1]) <= 100:
-        raise WordError(f"看不懂百分数 {shown(value)}", "写成 60%，从 1% 到 100%，不带小数")
+        raise WordError(f"看不懂百分数{shown(value)}", "写成 60%，从 1% 到 100%，不带小数")
     return int(match[1])
 
 
 def clock_time(value: object) -> time:
     match = _CLOCK.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise WordError(f"看不懂时间 {shown(value)}", '写成 "09:10"，24 小时制，两位数')
+        raise WordError(f"看不懂时间{shown(value)}", '写成 "09:10"，24 小时制，两位数')
     return time(int(match[1]), int(match[2]))
 
 
@@ -169,14 +169,14 @@ def rate(value: object) -> tuple[int, int]:
     """``20/minute`` as (20, 60): so many messages in so many seconds."""
     match = _RATE.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise WordError(f"看不懂速率 {shown(value)}", "写成 20/minute，单位可用 second、minute、hour、day")
+        raise WordError(f"看不懂速率{shown(value)}", "写成 20/minute，单位可用 second、minute、hour、day")
     return int(match[1]), _SECONDS[match[2]]
 
 
 def addressee(value: object) -> Addressee:
     """``A or B``: the first seat that anybody holds."""
     if not isinstance(value, str):
-        raise WordError(f"看不懂岗位 {shown(value)}", "写成 unit.head，或 unit.deputy or unit.head")
+        raise WordError(f"看不懂岗位{shown(value)}", "写成 unit.head，或 unit.deputy or unit.head")
     roles = tuple(one_of(Role, "岗位", word) for word in value.split(" or "))
     if len(set(roles)) < len(roles):
         raise WordError(f"{shown(value)}里岗位重复", "“or”两边应是不同的岗位")
@@ -187,7 +187,7 @@ def leg(value: object) -> tuple[str, ...]:
     """``wecom+email``: the channels that are used together."""
     channels = tuple(value.split("+")) if isinstance(value, str) else ()
     if not channels or not all(channels) or any(c != c.strip() for c in channels):
-        raise WordError(f"看不懂渠道 {shown(value)}", "写成 email，或 wecom+email（几个渠道一起发）")
+        raise WordError(f"看不懂渠道{shown(value)}", "写成 email，或 wecom+email（几个渠道一起发）")
     if len(set(channels)) < len(channels):
         raise WordError(f"{shown(value)}里渠道重复")
     return channels

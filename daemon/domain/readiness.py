@@ -78,7 +78,7 @@ class Finding:
     """One thing that is wrong. ``since`` to ``until``: the days it is so (``None``: as far as was looked).
 
     ``roles`` are the seats concerned: of a rung the line that reaches nobody, of two seats with one holder
-    the lower first. ``rungs`` are those that fall silent, like ``case-due.letter``.
+    the lower first. ``rungs`` are those that fall silent, like ``case-due/letter``.
     """
 
     trouble: Trouble
@@ -119,7 +119,7 @@ def _silent_group(roster: Roster, ladders: Iterable[Ladder], days: Sequence[date
         for rung in ladder.rungs:
             lines = [line for line in rung.to if _to_group(line)]
             if roles := tuple(dict.fromkeys(role for line in lines for role in line)):
-                addressed.setdefault(roles, []).append(f"{ladder.id}.{rung.id}")
+                addressed.setdefault(roles, []).append(f"{ladder.id}/{rung.id}")
 
     def empty(day: date) -> set[tuple[Role, ...]]:
         directory = roster.directory(day)
@@ -213,7 +213,7 @@ def _wanted(roster: Roster, demands: Demands) -> dict[_Line, list[str]]:
             for line in _judged(rung):
                 for unit in units if any(_is_of_unit(role) for role in line) else (None,):
                     rungs = found.setdefault((line, unit), [])
-                    if (name := f"{ladder.id}.{rung.id}") not in rungs:
+                    if (name := f"{ladder.id}/{rung.id}") not in rungs:
                         rungs.append(name)
     return found
 

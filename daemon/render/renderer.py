@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
 from jinja2 import Template
-from jinja2.exceptions import (
-    SecurityError,
-    TemplateError,
-    TemplateNotFound,
-    TemplateSyntaxError,
-    UndefinedError,
-)
+from jinja2.exceptions import TemplateError, TemplateSyntaxError
 
 from daemon.errors import Fault, FaultyInputError, NotFoundError
-from daemon.render import sms
+from daemon.render import complaints, sms
 from daemon.render.environment import CELL, Sandbox, budget, write
 
 WECOM_TITLE, WECOM_DESCRIPTION = 128, 512
@@ -28,18 +21,6 @@ REPEATED = "【可能重复】"
 
 _LAYOUT, _FOOTER = "email/layout.html.j2", "email/footer.j2"
 _FAULTS = (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
-_WORDS: Mapping[type[Exception], str] = {
-    TemplateSyntaxError: "语法有误",
-    TemplateNotFound: "引用的模板不存在",
-    UndefinedError: "用到了不存在的名称",
-    SecurityError: "不允许",
-    RecursionError: "模板引用了自己",
-}
-_SYNTAX = (
-    (r"looking for the following tags: '(\w+)'", "缺少 {{% {0} %}}"),
-    (r"[Uu]nknown tag '(\w+)'", "没有 {{% {0} %}} 这种写法"),
-    (r"No (?:filter|test) named '(\w+)'", "没有“|{0}”这种写法"),
-)
 _DEFAULTS: Mapping[str, object] = {
     "unit": None,
     "items": (),
@@ -198,19 +179,9 @@ def _faults_of(channel: str, template: str) -> Iterator[None]:
         yield
     except _FAULTS as error:
         name, line = _place(error)
-        fault = Fault(f"templates/{name or _file(channel, template)}", line, 0, "", _message(error))
+        place = f"templates/{name or _file(channel, template)}"
+        fault = Fault(place, line, complaints.column(error), "", complaints.say(error))
         raise FaultyInputError([fault]) from error
-
-
-def _message(error: Exception) -> str:
-    """Say in Chinese what is wrong; Jinja2's own words follow."""
-    if isinstance(error, TemplateSyntaxError):
-        for pattern, said in _SYNTAX:
-            if match := re.search(pattern, error.message or ""):
-                return f"语法有误：{said.format(match[1])}"
-    words = next((words for kind, words in _WORDS.items() if isinstance(error, kind)), "模板无法使用")
-    detail = (error.message if isinstance(error, TemplateError) else None) or str(error)
-    return f"{words}（{detail}）"
 
 
 def _place(error: BaseException) -> tuple[str | None, int]:

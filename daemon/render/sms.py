@@ -38,7 +38,7 @@ _PHONE = "phone"
 _ONE, _MANY = 70, 67
 _NEAR_DAYS = 180
 _FORBIDDEN = (
-    "招商 违约 失信 党政 催款 征信 法律 维权 贷款 调解 诉讼 法院 黑名单 追讨 加盟 招标"
+    "招商 违约 失信 党政 催款 征信 法律 维权 贷款 调解 诉讼 法院 黑名单 追讨 加盟 招标 发票 中奖 赌博 退订"
     " 【 】 http www. .com .cn ://"
 )
 _PARSER = Environment(autoescape=False)  # noqa: S701  # nosec B701 # texts of SMS are parsed, never run

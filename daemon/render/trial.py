@@ -10,11 +10,12 @@ from typing import Any
 from daemon.errors import Fault, FaultyInputError
 from daemon.render import samples
 from daemon.render.names import unknown_names
+from daemon.render.outside import outside_blocks
 from daemon.render.renderer import WECOM_DESCRIPTION, WECOM_TITLE, Renderer
 from daemon.render.sms import forbidden_words, length, segments
 
-UNIT_WORDS = ("您单位", "贵单位")
-"""How a unit is addressed; a leader or the office never is."""
+UNIT_WORDS = ("您单位", "贵单位", "你单位", "你们单位", "您们", "你们")
+"""How a unit is addressed, or would be by mistake; a leader or the office never is."""
 _MOBILE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
 _ORDINARY = 3
 _LIMITS = {"title": ("标题", WECOM_TITLE), "description": ("正文", WECOM_DESCRIPTION)}
@@ -32,16 +33,26 @@ def trial(templates: Mapping[str, str], sign: str, phone: str) -> tuple[Fault, .
 def _trial(sources: tuple[tuple[str, str], ...], sign: str, phone: str) -> tuple[Fault, ...]:
     templates = dict(sources)
     renderer = Renderer(templates)
-    named = list(unknown_names({n: text for n, text in templates.items() if not n.startswith("sms/")}))
+    named = list(unknown_names({n: text for n, text in templates.items() if _is_looked_for(n, templates)}))
     told = {(fault.place, fault.line) for fault in named}
     rendered = [fault for fault in _messages(renderer, templates) if (fault.place, fault.line) not in told]
     return tuple(dict.fromkeys([*named, *rendered, *_texts(renderer, templates, sign, phone)]))
+
+
+def _is_looked_for(name: str, templates: Mapping[str, str]) -> bool:
+    """Whether a text is rendered with the names of a message: no SMS, and no file that nothing asks for."""
+    if name.startswith(("email/", "wecom/")):
+        return True
+    return not name.startswith("sms/") and any(
+        f'"{name}"' in text or f"'{name}'" in text for text in templates.values()
+    )
 
 
 def _messages(renderer: Renderer, templates: Mapping[str, str]) -> Iterator[Fault]:
     for channel in ("email", "wecom"):
         for template in renderer.names(channel):
             place, said = f"{channel}/{template}.j2", ""
+            yield from outside_blocks(templates, channel, template)
             for context in samples.contexts(template):
                 try:
                     content = renderer.render(channel, template, context)
@@ -62,6 +73,7 @@ def _register(place: str, source: str, template: str, said: str) -> Iterator[Fau
         return
     for word in UNIT_WORDS:
         if word in said:
+            said = said.replace(word, "")  # 你们单位 is one fault, not two
             whom = "领导" if audience == "group" else "办公室"
             hint = "对领导只报告情况，写单位的名称" if audience == "group" else "写单位的名称，如“明城镇”"
             yield _at(place, source, word, f"给{whom}的文字里不能说“{word}”", hint)

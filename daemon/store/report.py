@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from daemon.domain.ladder import Ladder, Subject, SubjectKind
-from daemon.store import contexts, decisions, facts, notices, people
+from daemon.store import contexts, decisions, facts, holds, notices, people
 from daemon.store.decisions import Decision
 from daemon.store.engine import chunks
 from daemon.store.notices import Notice, StoredItem
@@ -80,6 +80,7 @@ class _Told:
             "ladder": first[1].ladder if first else None,
             "rung": first[1].rung if first else None,
             "template": contexts.template_name(notice, lines, self.ladders),
+            "held": (notice.reason or {}).get("code") == holds.LET_GO,
             "items": [self._item(item, decision) for item, decision in lines],
             "text": text,
         }

@@ -119,6 +119,7 @@ def test_an_empty_group_blocks_going_live_and_new_rules_not_old_ones(fresh: Offi
     vacate(fresh, "role IN ('group.leader', 'group.deputy')")
     for command in (("go-live", "--yes"), ("readiness",)):
         assert "领导小组组长、领导小组副组长" in (said := fresh(*command)).out + said.err
+    assert fresh("readiness", "--json").json["blocks"] is True
     blocked = fresh("go-live", "--yes")
     assert blocked.code == 1
     assert all(line.startswith("ladders.yaml:") for line in blocked.faults)
@@ -169,7 +170,9 @@ def test_readiness_names_what_is_missing(fresh: Office) -> None:
     said = fresh("readiness").out
     assert "没有主要领导的单位（1）" in said
     assert "明城镇主要领导" in said
-    findings = fresh("readiness", "--json").json["findings"]
+    answer = fresh("readiness", "--json").json
+    findings = answer["findings"]
+    assert answer["blocks"] is False, "only an empty leading group does"
     assert ("no_head", "明城镇") in {(f["trouble"], f["unit"]) for f in findings}
 
 

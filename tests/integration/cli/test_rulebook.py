@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -360,6 +361,26 @@ class TestAgainst:
         answer = busy_office("simulate", *stretch, "--against", CONFIG, "--xlsx", "/nowhere/a.xlsx")
         assert (answer.code, answer.out) == (1, "")
         assert answer.err == "写不了 /nowhere/a.xlsx：/nowhere 不存在\n"
+
+    def test_what_the_gate_would_hold_is_counted(
+        self, busy_office: Office, folder: Path, tmp_path: Path
+    ) -> None:
+        trial, book = tmp_path / "trial", tmp_path / "held.xlsx"
+        shutil.copytree(folder, trial)
+        group = "act: escalation, to: [group.leader, group.deputy], bundle: "
+        change(trial / "ladders.yaml", f"{group}brief", f"{group}morning")
+        stretch = ("--from", "2018-11-05", "--to", "2018-11-30")
+        found = busy_office("simulate", *stretch, "--against", trial, "--xlsx", book, "--json").json
+        before, after = found["before"]["held"], found["after"]["held"]
+        assert (before, after > 0) == (0, True)
+        rows = list(load_workbook(book)["说明"].iter_rows(min_row=2, values_only=True))
+        assert ("其中先扣下、等办公室放行的（推演中即时放行）", f"原 0 件，现 {after} 件") in [
+            row[:2] for row in rows
+        ]
+        alone = busy_office("simulate", "--config", trial, *stretch)
+        assert f"其中先扣下、等办公室放行的（推演中即时放行） {after} 件" in alone.out
+        lines = busy_office("simulate", "--config", trial, *stretch, "--json").out.splitlines()
+        assert [json.loads(line)["held"] for line in lines].count(True) == after
 
     def _reminded(self, office: Office, workdays: int) -> set[tuple[str, str]]:
         """Return which open cases are reminded of on which day of that stretch, by the calendar alone."""

@@ -45,7 +45,8 @@ def test_what_bites_later_is_a_warning_and_a_fault_when_strict(
     assert answer.json["faults"] == []
     assert any("DUBAN_WECOM_SECRET" in warning["message"] for warning in answer.json["warnings"])
     assert "very-secret" not in answer.out + answer.err
-    assert bare("check", "--strict").code == 1
+    strict = bare("check", "--strict")
+    assert (strict.code, "--strict：警告也算错误" in strict.out) == (1, True)
 
 
 def test_every_fault_is_said_at_its_place(bare: Office, folder: Path) -> None:
@@ -109,3 +110,60 @@ def test_a_faulty_reload_changes_nothing(busy_office: Office, folder: Path) -> N
     assert "ladders.yaml:" in answer.err
     after = busy_office("status", "--json").json["rules"]
     assert (after["hash"], after["disk_faults"]) == (before, 1)
+
+
+def test_the_first_reload_asks_and_counts_every_ladder_as_new(bare: Office) -> None:
+    assert bare("migrate").code == 0
+    asked = bare("reload", "--note", "首次启用")
+    assert (asked.code, "将首次启用规则：新增梯次 11（case-due、" in asked.err) == (1, True)
+    assert bare("rules", "history", "--json").json == []
+    done = bare("reload", "--yes", "--note", "首次启用")
+    assert "已首次启用规则" in done.out
+    assert "新增梯次 11" in done.out
+    assert [each["note"] for each in bare("rules", "history", "--json").json] == ["首次启用"]
+    again = bare("reload", "--yes", "--note", "再启用一次")
+    assert "规则没有变化" in again.out
+    assert "备注“再启用一次”没有记录" in again.err
+
+
+def test_a_reload_warns_of_what_the_gate_will_hold(office: Office, folder: Path) -> None:
+    change(folder / "ladders.yaml", "group.deputy], bundle: brief", "group.deputy], bundle: morning")
+    assert "警告 ladders.yaml:47:97: ladders.case-due.rungs.group.bundle: 不随 brief" in office("reload").err
+
+
+def ladder_warnings(office: Office) -> list[tuple[str, str, str]]:
+    found = office("check", "--json").json["warnings"]
+    return [(w["key"], w["message"], w["hint"]) for w in found if w["file"] != "channels.yaml"]
+
+
+def test_a_former_name_that_no_rule_ever_had_is_a_warning(office: Office, folder: Path) -> None:
+    remind = "remind:     {at: -3 workdays,  act"
+    change(folder / "ladders.yaml", remind, "warn:       {was: remnd, at: -3 workdays,  act")
+    (told,) = ladder_warnings(office)
+    assert told == ("ladders.case-due.rungs.warn.was", "以前没有“remnd”这一级", "是不是“remind”？")
+    assert "以前没有“remnd”这一级；是不是“remind”？" in office("reload").err
+
+
+def test_a_former_name_that_was_carried_out_may_stay(office: Office, folder: Path) -> None:
+    remind = "remind:     {at: -3 workdays,  act"
+    change(folder / "ladders.yaml", remind, "warn:       {was: remind, at: -3 workdays,  act")
+    assert ladder_warnings(office) == []
+    assert office("reload", "--yes").code == 0
+    assert ladder_warnings(office) == []
+    change(folder / "ladders.yaml", "{was: remind, at: -3 workdays", "{was: remind, at: -4 workdays")
+    assert office("reload", "--yes").code == 0
+    assert ladder_warnings(office) == []
+
+
+def test_a_kind_that_no_unit_has_is_a_warning(office: Office, folder: Path) -> None:
+    change(
+        folder / "campaigns" / "panshi-2018.yaml",
+        "title: 工作计划, owed_by: [乡镇街",
+        "title: 工作计划, owed_by: [乡镇",
+    )
+    (told,) = ladder_warnings(office)
+    assert told == (
+        "filings.work-plan.owed_by.0",
+        "名录里没有一个单位是“乡镇”类，不会有人报送",
+        "是不是“乡镇街”？",
+    )

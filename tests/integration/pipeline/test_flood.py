@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from daemon import acts
+from daemon.simulate import approve_all
 from tests.integration.office import DUE, TOWN, ZONE, Office
 
 LOW = ("channels.yaml", "flood: {group: [brief, morning]}", "flood: {hour: 2}")
@@ -104,3 +105,13 @@ def test_the_group_is_told_in_its_brief_and_else_only_when_the_office_says_so(of
     assert let_go(office)
     office.run("2018-09-03 17:00")
     assert "吴组长 email: A-1 alarm" not in office.news(), "the brief has outranked it meanwhile"
+
+
+def test_what_was_approved_is_not_held_again(office: Office) -> None:
+    office.obey(ALARM.replace("act: escalation", "act: supervision_letter"), BRIEF_ONLY)
+    office.case("A-1", due="2018-09-05")
+    office.run("2018-08-31 09:20")
+    assert states(office) == ["waiting"]
+    assert approve_all(office.engine, office.rules(), office.now) == 1
+    office.run("2018-08-31 17:00")
+    assert "吴组长 email: A-1 alarm" in office.news()

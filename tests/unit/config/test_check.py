@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from daemon.cli.checking import findings
 from daemon.cli.checking_texts import base
 from daemon.config.source import inspect
 from tests.unit.config.folder import CONFIG, Folder
@@ -58,6 +60,13 @@ def test_what_bites_later_is_a_warning(folder: Folder, kind: str, place: str, ch
     assert told(folder.findings().warnings) == [line]
 
 
+def test_what_a_person_approves_is_not_held_from_the_group(folder: Folder) -> None:
+    """The gate on floods lets it pass: who approves it has looked at it."""
+    change = "act: ⟦escalation, to: [group.leader, group.deputy], bundle: brief→circular, to: [group.leader]⟧"
+    folder.change(LADDERS, change)
+    assert told(folder.findings().warnings) == []
+
+
 def test_what_is_shipped_has_neither(folder: Folder) -> None:
     found = folder.findings()
     assert (found.faults, found.warnings) == ((), ())
@@ -79,6 +88,13 @@ def test_all_faults_of_all_files_are_told_in_one_run(folder: Folder) -> None:
         if kind in TOGETHER:
             folder.change(place, change)
             lines.append(line)
+    folder.write(
+        "templates/email/urge.unit.j2",
+        "{% block subject %}甲{% endblock %}{% block text %}\n{{ ofice }}{% endblock %}",
+    )
+    lines.append("templates/email/urge.unit.j2:2:4: 没有“ofice”这个名称；是不是“office”？")
+    folder.write("calendar.yaml", "years: {}  # 放假\n".encode("gb18030"))
+    lines.append("calendar.yaml:1:14: 文件是 GB18030（GBK）编码；请另存为 UTF-8")
     assert told(folder.findings().faults) == sorted(lines, key=_place)
 
 
@@ -113,12 +129,37 @@ TEXTS = [
     ),
     ("email/urge.unit.j2", "{% block subject %}甲", "1: 语法有误：缺少 {% endblock %}"),
     ("email/urge.unit.j2", "{% blok subject %}", "1: 语法有误：没有 {% blok %} 这种写法"),
+    ("email/urge.unit.j2", "{{ office.name }", "1: 语法有误：多出或写错了“}”，变量要写成 {{ 名称 }}"),
+    ("email/urge.unit.j2", "甲\n乙{{ office，name }}", "2:11: 语法有误：这里不能用“，”"),
+    ("email/urge.unit.j2", "{% if items %}甲", "1: 语法有误：缺少 {% endif %}"),
+    ("email/urge.unit.j2", "甲{% endif %}", "1: 语法有误：多出了 {% endif %}"),
+    (
+        "email/urge.unit.j2",
+        "{% block subject %}{{ items[99999].no }}{% endblock %}",
+        "1: 用到了不存在的名称：列表没有下标为 99999 的一项",
+    ),
+    (
+        "email/urge.unit.j2",
+        "{% block subject %}甲{% endblock %}{% block text %}乙{% endblock %}\n\n联系人：丙",
+        "3:1: block 以外的文字不会发出；请移到 {% block text %} 里",
+    ),
+    (
+        "wecom/urge.unit.j2",
+        '{% block title %}{% endblock %}{% block description %}{% endblock %}\n {% include "parts/by.j2" %}',
+        "2:2: block 以外的文字不会发出；请移到 {% block description %} 里",
+    ),
     ("email/urge.unit.j2", "{{ office.name|uper }}", "1: 语法有误：没有“|uper”这种写法"),
     (
         "email/brief.group.j2",
         "{% block subject %}专报{% endblock %}{% block text %}\n请您单位办理{% endblock %}",
         "2:2: 给领导的文字里不能说“您单位”；对领导只报告情况，写单位的名称",
     ),
+    (
+        "email/brief.group.j2",
+        "{% block subject %}专报{% endblock %}{% block text %}\n请你们单位办理{% endblock %}",
+        "2:2: 给领导的文字里不能说“你们单位”；对领导只报告情况，写单位的名称",
+    ),
+    (SMS, "有{{ count }}项，回T退订。", "1:17: 短信中不能有“退订”；运营商会拒绝，请换一种说法"),
     (
         "wecom/notice.unit.j2",
         "{% block title %}甲{% endblock %}{% block description %}" + "字" * 513 + "{% endblock %}",
@@ -140,6 +181,29 @@ def test_a_text_that_nobody_looks_for_is_told(folder: Folder) -> None:
     assert "templates/sms/urge.units.j2: 这个文件不会用到；是不是“sms/urge.unit.j2”？" in told(
         folder.findings().warnings
     )
+
+
+def test_a_text_in_a_misspelt_folder_is_told_once(folder: Folder) -> None:
+    folder.write("templates/smss/urge.unit.j2", "有{{ count }}项。")
+    found = folder.findings()
+    assert found.faults == ()
+    assert told(found.warnings) == [
+        "templates/smss/urge.unit.j2: 这个文件不会用到；是不是“sms/urge.unit.j2”？"
+    ]
+
+
+def test_a_rung_whose_channel_has_no_words_is_told(folder: Folder) -> None:
+    """What is shipped has words for every act; a channel of which some are missing says so at the act."""
+    shutil.copytree(CONFIG.parent / "templates", folder.path.parent / "few")
+    for name in ("urge.unit.j2", "digest.unit.j2"):
+        (folder.path.parent / "few" / "sms" / name).unlink()
+    found = findings(folder.path, folder.path.parent / "few")
+    lines = [line for line in told(found.faults) if line.startswith(LADDERS)]
+    assert (
+        "ladders.yaml:44:43: ladders.case-due.rungs.overdue.act: sms 渠道没有可用的文字；"
+        "请在 templates/ 里写 sms/urge.unit.j2"
+    ) in lines
+    assert all(".act: sms 渠道没有可用的文字" in line for line in lines)
 
 
 def test_an_own_text_says_which_shipped_one_it_was_made_from(folder: Folder) -> None:

@@ -79,7 +79,7 @@ def test_a_full_office_is_ready() -> None:
 def test_a_unit_without_a_head_is_told_once_with_the_rungs_that_fall_silent() -> None:
     roster = without(Role.UNIT_HEAD)
     assert found(roster) == [("no_head", TOWN)]
-    assert one(roster, Trouble.NO_HEAD).rungs == ("case-due.head",)
+    assert one(roster, Trouble.NO_HEAD).rungs == ("case-due/head",)
 
 
 def test_a_seat_with_a_fallback_is_not_empty() -> None:
@@ -88,7 +88,7 @@ def test_a_seat_with_a_fallback_is_not_empty() -> None:
 
 def test_a_line_that_reaches_nobody_is_told_with_its_rungs() -> None:
     assert one(without(Role.UNIT_LIAISON), Trouble.EMPTY_RUNG) == Finding(
-        Trouble.EMPTY_RUNG, TOWN, roles=(Role.UNIT_LIAISON,), rungs=("case-due.remind",), since=TODAY
+        Trouble.EMPTY_RUNG, TOWN, roles=(Role.UNIT_LIAISON,), rungs=("case-due/remind",), since=TODAY
     )
 
 
@@ -108,7 +108,7 @@ def test_filings_ask_only_of_the_units_that_owe_them() -> None:
 )
 def test_one_seat_of_the_group_is_enough(gone: tuple[Role, ...], empty: bool) -> None:
     findings = empty_group(without(*gone), [CASE_DUE], TODAY)
-    assert [f.rungs for f in findings] == ([("case-due.group",)] if empty else [])
+    assert [f.rungs for f in findings] == ([("case-due/group",)] if empty else [])
 
 
 def test_a_gap_between_two_holders_is_foreseen() -> None:
