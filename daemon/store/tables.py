@@ -363,9 +363,9 @@ items = Table(
     Column("held_until", Instant),
     Column("doubt", JSON),  # the channels over which a notice that it was taken out of may have said it
     UniqueConstraint("decision_id", "person_id"),
-    _partial("ix_items_unbound", "opened_at", where="state = 'open' AND notice_id IS NULL"),
+    _partial("ix_items_unbound", "notice_id", "held_until", where="state = 'open' AND notice_id IS NULL"),
     Index("ix_items_person", "person_id"),
-    Index("ix_items_closed", "state", "closed_at"),
+    _partial("ix_items_dropped", "closed_at", where="state = 'dropped'"),
     comment="one decision for one person",
 )
 
