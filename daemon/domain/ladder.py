@@ -20,6 +20,8 @@ class SubjectKind(StrEnum):
     PHASE = "phase"
     CAMPAIGN = "campaign"
 
+    __hash__ = str.__hash__  # the enumeration's own is in Python, and subjects are keys everywhere
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Subject:
