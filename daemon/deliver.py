@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -32,7 +32,7 @@ from daemon.render import Renderer
 from daemon.store import burden, contexts, decisions, deliveries, events, facts, mode, mutes, notices, people
 from daemon.store.burden import Burden
 from daemon.store.contexts import Line, Reference
-from daemon.store.deliveries import Claimed
+from daemon.store.deliveries import Claimed, Opening, Sent
 from daemon.store.engine import reading, writing
 from daemon.store.notices import Document, Gap, NewItem, Notice, Rival, StoredItem
 
@@ -140,18 +140,39 @@ class Deliverer:
             return 0
         channel = claimed[0].channel
         letters = self._prepare(claimed, rule_set, state, now)
+        each_way = self._send_together if self.together else self._send_one_by_one
+        handed_over = each_way(letters, rule_set, now)
+        if letters and (mine := self._made().get((rule_set.hash, channel, state.rehearsal))):
+            mine.close()
+        return handed_over
+
+    def _send_one_by_one(self, letters: Sequence[Letter], rule_set: RuleSet, now: datetime) -> int:
+        """Send on one connection; each send has a transaction of its own."""
         handed_over = 0
         outcome: Outcome | None = None
-        # One connection for all: each send has a transaction of its own.
-        with self.engine.begin() if self.together else self.engine.connect() as connection:
+        with self.engine.connect() as connection:
             for letter in letters:
                 opened = self._record_and_open(connection, outcome, letter, rule_set, now)
                 outcome = self._send(letter, opened, rule_set) if opened else None
                 handed_over += bool(outcome and outcome.kind == "sent")
             self._record_and_open(connection, outcome, None, rule_set, now)
-        if letters and (mine := self._made().get((rule_set.hash, channel, state.rehearsal))):
-            mine.close()
         return handed_over
+
+    def _send_together(self, letters: Sequence[Letter], rule_set: RuleSet, now: datetime) -> int:
+        """Send all in one transaction: their tries are noted together, and recorded together."""
+        if not letters:
+            return 0
+        with writing(self.engine) as connection:
+            at, wall = clock.monotonic(), clock.wall()
+            openings = [_opening(letter, wall, rule_set) for letter in letters]
+            mine = deliveries.open_attempts(connection, openings, now, wall)
+            outcomes = [
+                self._send(letter, Opened(opening.number, at), rule_set)
+                for letter, opening in zip(letters, openings, strict=True)
+                if letter.claimed.id in mine
+            ]
+            _Recorder(connection, rule_set, now).record_all(outcomes)
+        return sum(outcome.kind == "sent" for outcome in outcomes)
 
     def letters(self, channel: str, ids: Sequence[int], rule_set: RuleSet, now: datetime) -> list[Letter]:
         """Claim those of ``ids`` that are ready, look once more, and render what is still to be said."""
@@ -287,10 +308,14 @@ class Deliverer:
         while outcome is not None or letter is not None:
             at = clock.monotonic()
             try:
-                with nullcontext() if self.together else connection.begin():
+                with connection.begin():
                     if outcome is not None:
                         _Recorder(connection, rule_set, now).record(outcome)
-                    number = _open(connection, letter, rule_set, now) if letter else None
+                    number = None
+                    if letter is not None:
+                        wall = clock.wall()
+                        opening = _opening(letter, wall, rule_set)
+                        number = deliveries.open_attempt(connection, opening, now, wall)
                 return Opened(number, at) if number is not None else None
             except DBAPIError as fault:
                 if outcome is None or isinstance(fault, _OURS):
@@ -465,19 +490,9 @@ def lease_of(rule_set: RuleSet, channel: str) -> timedelta:
     return timedelta(seconds=CALLS_A_LEASE * call_seconds(rule_set, channel))
 
 
-def _open(connection: Connection, letter: Letter, rule_set: RuleSet, now: datetime) -> int | None:
-    wall = clock.wall()
-    return deliveries.open_attempt(
-        connection,
-        letter.claimed,
-        letter.frozen,
-        now,
-        wall,
-        wall + lease_of(rule_set, letter.claimed.channel),
-        repeat=letter.repeat,
-        person=letter.person,
-        on=letter.on,
-    )
+def _opening(letter: Letter, wall: datetime, rule_set: RuleSet) -> Opening:
+    lease_until = wall + lease_of(rule_set, letter.claimed.channel)
+    return Opening(letter.claimed, letter.frozen, lease_until, letter.repeat, letter.person, letter.on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -787,11 +802,31 @@ def _is_exempt(verdict: Verdict, rule_set: RuleSet) -> bool:
     return verdict.notice.kind == "note" or any(is_exempt(rule_set.acts[act]) for act in acts)
 
 
+def _state_of(sent: Claimed) -> str:
+    """Return what a notice is whose delivery was sent: by hand, the office has only been given a task."""
+    return "manual" if sent.channel == MANUAL else "sent"
+
+
+def _sent(outcome: Outcome) -> Sent:
+    letter = outcome.letter
+    items = letter.frozen["items"]
+    return Sent(letter.claimed, outcome.number, outcome.provider_id, letter.leg, items)
+
+
 class _Recorder:
     """Records how tries ended, inside one transaction."""
 
     def __init__(self, connection: Connection, rule_set: RuleSet, now: datetime) -> None:
         self.connection, self.rule_set, self.now = connection, rule_set, now
+
+    def record_all(self, outcomes: Sequence[Outcome]) -> None:
+        """Record many tries of one channel; those that arrived in a few statements."""
+        sent = [outcome for outcome in outcomes if outcome.kind == "sent"]
+        for state, of_channel in groupby(sent, key=lambda o: _state_of(o.letter.claimed)):
+            deliveries.record_sent(self.connection, [_sent(o) for o in of_channel], state, self.now)
+        for outcome in outcomes:
+            if outcome.kind != "sent":
+                self.record(outcome)
 
     def record(self, outcome: Outcome) -> None:
         claimed = outcome.letter.claimed
@@ -825,9 +860,10 @@ class _Recorder:
         claimed = letter.claimed
         mine = deliveries.settle(self.connection, claimed, "sent")
         if mine or deliveries.settle_late(self.connection, claimed.id, number):
-            state = "manual" if claimed.channel == MANUAL else "sent"
             items = tuple(letter.frozen["items"])
-            deliveries.mark_sent(self.connection, claimed.notice, state, letter.leg, items, self.now)
+            deliveries.mark_sent(
+                self.connection, claimed.notice, _state_of(claimed), letter.leg, items, self.now
+            )
 
     def _unknown(self, claimed: Claimed) -> None:
         """Keep the bytes: they are sent again once, marked; then the next leg (or as ``on_unknown`` says)."""

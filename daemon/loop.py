@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -48,11 +49,12 @@ def tick(
     now: datetime,
     term: timedelta = HINT_TERM,
     alive: Callable[[], object] = lambda: None,
+    pause: Callable[[float], object] = time.sleep,
 ) -> Ticked:
     """Do all that is due at ``now``. Two of these at once, or one killed anywhere, do no harm.
 
     A hint older than ``term`` (wall time) is taken for lost. ``alive`` is called between the batches of what
-    may take long.
+    may take long; ``pause`` lets workers come in between.
     """
     check_clock(engine, now)
     touch_on(engine)  # what an activation that was interrupted left
@@ -60,7 +62,7 @@ def tick(
     while True:
         rule_set = rules()
         try:
-            looked += scan(engine, rule_set, now, alive=alive)
+            looked += scan(engine, rule_set, now, pause=pause, alive=alive)
             fresh = release(engine, rule_set, now, alive)
         except StaleRulesError:
             log.info("the rule set changed; planning again")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
@@ -138,7 +138,7 @@ def plan_rows(engine: Engine, rule_set: RuleSet, rows: Sequence[AgendaRow], now:
                 planned.append(Planned(row, Plan((), None), 0))
                 continue
             try:
-                standing = replace(about, standings={row.ladder: row.standing})
+                standing = about.standing_on(row.ladder, row.standing)
                 made = plan(standing, ladder, rule_set.calendar, settled[row.key], now)
             except Exception as fault:
                 log.exception("cannot plan", extra={"row": row.key})

@@ -141,7 +141,14 @@ def deliver_here(
 
     def tick_and_settle(now: datetime) -> None:
         while True:
-            tick(engine, rules, lambda channel, ids: deliverer.deliver(channel, ids, now), now)
+            # Nobody else is there to come in between.
+            tick(
+                engine,
+                rules,
+                lambda channel, ids: deliverer.deliver(channel, ids, now),
+                now,
+                pause=lambda _seconds: None,
+            )
             with reading(engine) as connection:
                 if not busy(connection, now) and not notices.has_unbound(connection, now):
                     return

@@ -20,6 +20,8 @@ class SubjectKind(StrEnum):
     PHASE = "phase"
     CAMPAIGN = "campaign"
 
+    __hash__ = str.__hash__  # the enumeration's own is in Python, and subjects are keys everywhere
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Subject:
@@ -163,6 +165,13 @@ class Wording:
     until: Offset | None = None
     times: int | None = None
     all_days: bool = False
+    own: tuple[Condition, ...] = field(init=False, repr=False, compare=False)
+    moved: tuple[Condition, ...] = field(init=False, repr=False, compare=False)
+    """Of ``when``, the conditions that only the subject's own events move, and the others."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "own", tuple(each for each in self.when if not each.moved))
+        object.__setattr__(self, "moved", tuple(each for each in self.when if each.moved))
 
 
 @dataclass(frozen=True, slots=True)

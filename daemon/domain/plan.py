@@ -57,6 +57,19 @@ class Facts:
     at_rest: bool = False
     mutes: Sequence[Mute] = ()
 
+    def standing_on(self, ladder: str, standing: Standing) -> Facts:
+        """Return the same facts of a subject of which only this standing is known."""
+        return Facts(
+            self.subject,
+            self.zone,
+            self.anchors,
+            self.own,
+            self.as_of,
+            {ladder: standing},
+            self.at_rest,
+            self.mutes,
+        )
+
     def mute_at(self, instant: datetime, ladder: str) -> Mute | None:
         """Return the mute that an instant of a ladder lies in, the first of several."""
         return next((mute for mute in self.mutes if mute.covers(instant, ladder)), None)
@@ -93,6 +106,7 @@ class Plan:
     next_at: datetime | None
 
 
+_NONE: frozenset[str] = frozenset()
 Settled = frozenset[tuple[str, str]]
 """The (rung, occurrence) pairs already settled under the present anchor version."""
 
@@ -170,8 +184,8 @@ def _settle(
 
 
 def _outcome(occurrence: Occurrence, rung: Rung, facts: Facts, anchor: date, now: datetime) -> Outcome | None:
-    own, moved = _split(rung.wording.when)
-    if not all(condition.holds(facts.own) for condition in own):
+    moved = rung.wording.moved
+    if not _own_hold(rung, facts):
         # Its own facts may become true again, so nothing is settled; a slot has had its day.
         return Outcome.WHEN if occurrence.key else None
     if moved and not _hold_as_of(moved, facts, occurrence.instant):
@@ -183,21 +197,16 @@ def _outcome(occurrence: Occurrence, rung: Rung, facts: Facts, anchor: date, now
 
 def settled_of(rung: Rung, settled: Settled) -> frozenset[str]:
     """Return the occurrences of a rung that are settled, under whatever name it had."""
-    return frozenset(key for rung_id, key in settled if rung.goes_by(rung_id))
+    return frozenset([key for rung_id, key in settled if rung.goes_by(rung_id)]) if settled else _NONE
 
 
 def _own_hold(rung: Rung, facts: Facts) -> bool:
-    own, _ = _split(rung.wording.when)
-    return all(condition.holds(facts.own) for condition in own)
+    return all(condition.holds(facts.own) for condition in rung.wording.own)
 
 
 def lapsed(nominal: date, anchor: date, zone: tzinfo, now: datetime) -> bool:
     """Whether a rung that lies before its anchor comes too late: the anchor's day is over."""
     return nominal < anchor and now >= midnight(anchor + timedelta(days=1), zone)
-
-
-def _split(when: tuple[Condition, ...]) -> tuple[tuple[Condition, ...], tuple[Condition, ...]]:
-    return tuple(c for c in when if not c.moved), tuple(c for c in when if c.moved)
 
 
 def _hold_as_of(conditions: tuple[Condition, ...], facts: Facts, instant: datetime) -> bool:
@@ -207,8 +216,8 @@ def _hold_as_of(conditions: tuple[Condition, ...], facts: Facts, instant: dateti
 
 def false_condition(when: tuple[Condition, ...], facts: Facts, instant: datetime) -> Condition | None:
     """Return the first condition that does not hold for the occurrence at ``instant``."""
-    own, moved = _split(when)
-    failed = next((c for c in own if not c.holds(facts.own)), None)
+    failed = next((c for c in when if not c.moved and not c.holds(facts.own)), None)
+    moved = [c for c in when if c.moved]
     if failed or not moved:
         return failed
     names = facts.as_of(instant)
@@ -356,7 +365,7 @@ def _inputs(
     inputs: dict[str, object] = {"anchor": rung.wording.anchor, "anchor_on": anchor, "day": occurrence.day}
     if calendar.assumed(anchor, occurrence.day):
         inputs["calendar_assumed"] = True
-    if any(condition.moved for condition in rung.wording.when):
+    if rung.wording.moved:
         inputs["as_of"] = facts.as_of(occurrence.instant)
     return inputs
 

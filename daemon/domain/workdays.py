@@ -24,6 +24,8 @@ class Span(StrEnum):
     WEEKS = "weeks"
     MONTHS = "months"
 
+    __hash__ = str.__hash__  # the enumeration's own is in Python, and every offset looked up needs it
+
 
 @dataclass(frozen=True, slots=True)
 class Offset:

@@ -58,12 +58,13 @@ def by_no(connection: Connection, no: str, *, hold: bool = False) -> Case | None
 
 def by_nos(connection: Connection, nos: Iterable[str], *, hold: bool = False) -> dict[str, Case]:
     """Return the cases of these numbers, as ``by_no``."""
-    query = _BY_NOS.with_for_update() if hold else _BY_NOS
+    query = _BY_NOS_HELD if hold else _BY_NOS
     rows = (connection.execute(query, {"nos": some}).all() for some in chunks(sorted(set(nos))))
     return {row.no: case_of(row) for some in rows for row in some}
 
 
 _BY_NOS = select(cases).where(cases.c.no.in_(bindparam("nos", expanding=True))).order_by(cases.c.id)
+_BY_NOS_HELD = _BY_NOS.with_for_update()
 
 
 def all_by_no(connection: Connection, campaign: int, *, hold: bool = False) -> dict[str, Case]:

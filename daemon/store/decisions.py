@@ -74,10 +74,12 @@ def settled(
     """
     rows = list(rows)
     present = {name: ladder.id for ladder in ladders.values() for name in ladder.was}
+    asked = {row.ladder for row in rows}
+    names = sorted(asked | {name for name, now in present.items() if now in asked})
     versions = {row.key: row.standing.anchor_version for row in rows}
     found: dict[tuple[str, int, str], set[tuple[str, str]]] = {key: set() for key in versions}
     for kind, ids in by_kind(row.subject for row in rows).items():
-        mine = connection.execute(_SETTLED, {"kind": kind, "ids": ids})
+        mine = connection.execute(_SETTLED, {"kind": kind, "ids": ids, "ladders": names})
         for subject_id, ladder, rung, occurrence, version in mine:
             key = (kind.value, subject_id, present.get(ladder, ladder))
             if versions.get(key) == version:
@@ -86,7 +88,9 @@ def settled(
 
 
 _SETTLED = select(_c.subject_id, _c.ladder, _c.rung, _c.occurrence, _c.anchor_version).where(
-    _c.subject_kind == bindparam("kind"), _c.subject_id.in_(bindparam("ids", expanding=True))
+    _c.subject_kind == bindparam("kind"),
+    _c.subject_id.in_(bindparam("ids", expanding=True)),
+    _c.ladder.in_(bindparam("ladders", expanding=True)),
 )
 
 

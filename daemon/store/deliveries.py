@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, and_, bindparam, insert, null, or_, select, update
 
+from daemon.store.engine import chunks
 from daemon.store.tables import Instant, attempts, deliveries, items, notices
 
 _d, _a, _n = deliveries.c, attempts.c, notices.c
@@ -135,36 +136,67 @@ def _mine(claimed: Claimed) -> dict[str, Any]:
     return {"mine": claimed.id, "claimed": claimed.claim}
 
 
-def open_attempt(
-    connection: Connection,
-    claimed: Claimed,
-    frozen: Mapping[str, Any],
-    now: datetime,
-    wall: datetime,
-    lease_until: datetime,
-    *,
-    repeat: bool,
-    person: int,
-    on: date,
-) -> int | None:
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A try that is about to be noted.
+
+    From then on it counts for ``person``, on the office day ``on`` (store/burden.py).
+    """
+
+    claimed: Claimed
+    frozen: Mapping[str, Any]
+    lease_until: datetime
+    repeat: bool
+    person: int
+    on: date
+
+    @property
+    def number(self) -> int:
+        return self.claimed.attempts + 1
+
+    def values(self, wall: datetime) -> dict[str, Any]:
+        values = _mine(self.claimed) | {"number": self.number, "bytes": dict(self.frozen), "wall": wall}
+        return values | {"until": self.lease_until, "borne_by": self.person, "on": self.on}
+
+    def note(self, now: datetime) -> dict[str, Any]:
+        values = {"delivery_id": self.claimed.id, "number": self.number, "opened_at": now}
+        return values | {"repeat": self.repeat, "said": _words(self.frozen["content"])}
+
+
+def open_attempts(
+    connection: Connection, openings: Sequence[Opening], now: datetime, wall: datetime
+) -> set[int]:
+    """Note many tries, as ``open_attempt`` notes one; return the deliveries that are still mine."""
+    ids = [opening.claimed.id for opening in openings]
+    claims = dict(map(tuple, connection.execute(_STILL_SENDING, {"ids": ids, "wall": wall})))
+    mine = [each for each in openings if claims.get(each.claimed.id) == each.claimed.claim]
+    if mine:
+        connection.execute(_OPEN, [each.values(wall) for each in mine])
+        connection.execute(_NOTE, [each.note(now) for each in mine])
+    return {each.claimed.id for each in mine}
+
+
+_STILL_SENDING = (
+    select(_d.id, _d.claim)
+    .where(
+        _d.id.in_(bindparam("ids", expanding=True)),
+        _d.state == "sending",
+        _d.lease_until > bindparam("wall", type_=Instant()),
+    )
+    .with_for_update()
+)
+
+
+def open_attempt(connection: Connection, opening: Opening, now: datetime, wall: datetime) -> int | None:
     """Note a try before its bytes leave, and freeze them; return its number, ``None`` if no longer mine.
 
     Nor is it mine when the lease ran out by ``wall`` and nobody has taken it back yet: who slept since he
     looked must not say what he saw then.
-
-    From now on it counts for ``person``, on the office day ``on`` (store/burden.py).
     """
-    number = claimed.attempts + 1
-    values = _mine(claimed) | {"number": number, "bytes": dict(frozen), "wall": wall, "until": lease_until}
-    values |= {"borne_by": person, "on": on}
-    if not connection.execute(_OPEN, values).rowcount:
+    if not connection.execute(_OPEN, opening.values(wall)).rowcount:
         return None
-    said = _words(frozen["content"])
-    connection.execute(
-        _NOTE,
-        {"delivery_id": claimed.id, "number": number, "opened_at": now, "repeat": repeat, "said": said},
-    )
-    return number
+    connection.execute(_NOTE, opening.note(now))
+    return opening.number
 
 
 _NOTE = insert(attempts)
@@ -188,10 +220,53 @@ def close_attempt(
     message: str | None = None,
 ) -> None:
     """Note how a try ended, however late; the first word stands unless it was that nobody knows."""
+    connection.execute(_CLOSE, _closed(delivery, number, outcome, now, provider_id, code, message))
+
+
+def _closed(
+    delivery: int,
+    number: int,
+    outcome: str,
+    now: datetime,
+    provider_id: str | None = None,
+    code: str | None = None,
+    message: str | None = None,
+) -> dict[str, Any]:
     values = {"delivery": delivery, "try": number, "word": outcome, "at": now}
     words = message.replace("\0", "") if message else message  # a provider's, and PostgreSQL takes no NUL
-    values |= {"provider": provider_id, "of_provider": code, "words": words}
-    connection.execute(_CLOSE, values)
+    return values | {"provider": provider_id, "of_provider": code, "words": words}
+
+
+def record_sent(connection: Connection, sent: Sequence[Sent], state: str, now: datetime) -> None:
+    """Record many tries that arrived, of deliveries that this very transaction has found to be mine."""
+    if not sent:
+        return
+    connection.execute(
+        _CLOSE, [_closed(s.claimed.id, s.number, "sent", now, s.provider_id, "", "") for s in sent]
+    )
+    connection.execute(_SETTLE, [_mine(s.claimed) | {"ended": "sent"} for s in sent])
+    legs = {s.claimed.notice: s.leg for s in sent}
+    # Of joined legs the second finds its notice sent, and its items said.
+    going = list(connection.execute(_GOING, {"ids": list(legs)}).scalars())
+    if not going:
+        return
+    connection.execute(_SENT, [{"notice": n, "to": state, "at": now, "by": legs[n]} for n in going])
+    if state == "sent":
+        connection.execute(_ALL_SAID, {"ids": going, "at": now})
+        said = [item for s in sent for item in s.items]
+        for some in chunks(said):
+            connection.execute(_ALL_SAID_ALL_THE_SAME, {"ids": going, "at": now, "said": some})
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A try that arrived: over which leg, and the items that were in its bytes."""
+
+    claimed: Claimed
+    number: int
+    provider_id: str | None
+    leg: str
+    items: Sequence[int]
 
 
 def settle(connection: Connection, claimed: Claimed, state: str) -> bool:
@@ -297,10 +372,17 @@ _SENT = (
     .where(_n.id == bindparam("notice"), _n.state.in_(("ready", "failed")))
     .values(state=bindparam("to"), sent_at=bindparam("at"), sent_leg=bindparam("by"))
 )
+_GOING = select(_n.id).where(_n.id.in_(bindparam("ids", expanding=True)), _n.state.in_(("ready", "failed")))
 _ITS_ITEMS = update(items).where(items.c.notice_id == bindparam("notice"))
 _NOW_SAID = {"state": "said", "closed_at": bindparam("at"), "reason": null()}
 _SAID = _ITS_ITEMS.where(items.c.state == "open").values(_NOW_SAID)
 _SAID_ALL_THE_SAME = _ITS_ITEMS.where(
+    items.c.state == "dropped", items.c.id.in_(bindparam("said", expanding=True))
+).values(_NOW_SAID)
+
+_THEIR_ITEMS = update(items).where(items.c.notice_id.in_(bindparam("ids", expanding=True)))
+_ALL_SAID = _THEIR_ITEMS.where(items.c.state == "open").values(_NOW_SAID)
+_ALL_SAID_ALL_THE_SAME = _THEIR_ITEMS.where(
     items.c.state == "dropped", items.c.id.in_(bindparam("said", expanding=True))
 ).values(_NOW_SAID)
 

@@ -407,6 +407,7 @@ _RIVALS = (
     )
     .join_from(items, decisions, _i.decision_id == _by.id)
     .where(
+        _by.subject_kind.in_(bindparam("kinds", expanding=True)),
         _by.subject_id.in_(bindparam("subjects", expanding=True)),
         _i.person_id.in_(bindparam("persons", expanding=True)),
         _i.state.in_(("open", "said")),
@@ -421,6 +422,7 @@ def rivals(
     """Return every live item that says something of these subjects to these persons, of later rungs."""
     wanted = set(subjects)
     values = {
+        "kinds": list({subject.kind for subject in wanted}),
         "subjects": [subject.id for subject in wanted],
         "persons": list(set(persons)),
         "after": after,
@@ -454,7 +456,8 @@ def signed(connection: Connection, subjects: Iterable[Subject]) -> set[tuple[Sub
     wanted = set(subjects)
     c = signatures.c
     query = select(c.subject_kind, c.subject_id, c.person_id).where(
-        c.subject_id.in_({subject.id for subject in wanted})
+        c.subject_kind.in_({subject.kind for subject in wanted}),
+        c.subject_id.in_({subject.id for subject in wanted}),
     )
     found = {(Subject(SubjectKind(kind), sid), person) for kind, sid, person in connection.execute(query)}
     return {(subject, person) for subject, person in found if subject in wanted}

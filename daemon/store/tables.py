@@ -6,6 +6,7 @@ are dates. Enumerations are their words.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Date,
     Dialect,
     ForeignKey,
@@ -25,8 +27,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
     text,
 )
+from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,6 +61,32 @@ class Yuan(TypeDecorator[Decimal]):
 
     def process_result_value(self, value: Any | None, _: Dialect) -> Decimal | None:
         return None if value is None else Decimal(value) / 100
+
+
+class Word(TypeDecorator[str]):
+    """A word of an enumeration. What a column is compared with stands in the statement itself.
+
+    Else SQLite, to know whether a partial index will do, prepares a statement anew at each execution.
+    """
+
+    impl = String
+    cache_ok = True
+
+    class Comparator(TypeDecorator.Comparator[str]):
+        def operate(self, op: OperatorType, *other: Any, **kwargs: Any) -> ColumnElement[Any]:
+            return super().operate(op, *map(_as_written, other), **kwargs)
+
+    comparator_factory = Comparator
+
+
+_PLAIN = re.compile(r"[a-z_]+")
+
+
+def _as_written(other: Any) -> Any:
+    if isinstance(other, tuple | list | set | frozenset):
+        return [_as_written(each) for each in other]
+    plain = isinstance(other, str) and _PLAIN.fullmatch(other)
+    return literal_column(f"'{other!s}'", String) if plain else other
 
 
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -248,7 +278,7 @@ decisions = Table(
     Column("rung", String, nullable=False),
     Column("anchor_version", Integer, nullable=False),
     Column("occurrence", String, nullable=False),
-    Column("outcome", String, nullable=False),
+    Column("outcome", Word, nullable=False),
     Column("instant", Instant, nullable=False),
     Column("decided_at", Instant, nullable=False),
     Column("release_at", Instant),
@@ -258,6 +288,8 @@ decisions = Table(
     Column("inputs", JSON, nullable=False),
     UniqueConstraint("subject_kind", "subject_id", "ladder", "rung", "anchor_version", "occurrence"),
     _partial("ix_decisions_release", "release_at", where="outcome = 'said' AND released_at IS NULL"),
+    _partial("ix_decisions_lapsed", "decided_at", where="outcome = 'lapsed'"),
+    _partial("ix_decisions_muted", "decided_at", where="outcome = 'muted'"),
     Index("ix_decisions_decided", "decided_at"),
     comment="one row settles one occurrence, once",
 )
@@ -277,7 +309,7 @@ notices = Table(
     "notices",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("kind", String, nullable=False, server_default="rungs"),
+    Column("kind", Word, nullable=False, server_default="rungs"),
     Column("person_id", ForeignKey("persons.id"), nullable=False),
     Column("campaign_id", Id, nullable=False),
     Column("bundle", String, nullable=False),
@@ -286,7 +318,7 @@ notices = Table(
     Column("leg", Integer, nullable=False, server_default="0"),
     Column("act", String),
     Column("audience", String, nullable=False),
-    Column("state", String, nullable=False),
+    Column("state", Word, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("sent_at", Instant),
     Column("sent_leg", String),
@@ -303,6 +335,8 @@ notices = Table(
     _partial("uq_notices_note", "person_id", "moment", where="kind = 'note'", unique=True),
     _partial("ix_notices_waiting", "created_at", where="state = 'waiting'"),
     _partial("ix_notices_held", "created_at", where="state = 'held'"),
+    _partial("ix_notices_manual", "sent_at", where="state = 'manual'"),
+    _partial("ix_notices_failed", "ended_at", where="state = 'failed'"),
     Index("ix_notices_created", "created_at"),
     Index("ix_notices_person", "person_id", "moment"),
     Index("ix_notices_sent", "sent_at"),
@@ -320,7 +354,7 @@ items = Table(
     Column("line", Integer, nullable=False),
     Column("own_unit", Boolean, nullable=False, server_default=text("false")),
     Column("acting_for", ForeignKey("persons.id")),
-    Column("state", String, nullable=False),
+    Column("state", Word, nullable=False),
     Column("reason", JSON),
     Column("notice_id", ForeignKey("notices.id"), index=True),
     Column("superseded_by", ForeignKey("items.id"), index=True),
@@ -329,9 +363,9 @@ items = Table(
     Column("held_until", Instant),
     Column("doubt", JSON),  # the channels over which a notice that it was taken out of may have said it
     UniqueConstraint("decision_id", "person_id"),
-    _partial("ix_items_unbound", "opened_at", where="state = 'open' AND notice_id IS NULL"),
+    _partial("ix_items_unbound", "notice_id", "held_until", where="state = 'open' AND notice_id IS NULL"),
     Index("ix_items_person", "person_id"),
-    Index("ix_items_closed", "state", "closed_at"),
+    _partial("ix_items_dropped", "closed_at", where="state = 'dropped'"),
     comment="one decision for one person",
 )
 
@@ -342,7 +376,7 @@ deliveries = Table(
     Column("notice_id", ForeignKey("notices.id"), nullable=False),
     Column("leg", Integer, nullable=False),
     Column("channel", String, nullable=False),
-    Column("state", String, nullable=False),
+    Column("state", Word, nullable=False),
     Column("next_attempt_at", Instant, nullable=False),
     Column("hinted_at", Instant),
     Column("claim", Integer, nullable=False, server_default="0"),
@@ -372,7 +406,7 @@ attempts = Table(
     Column("number", Integer, nullable=False),
     Column("opened_at", Instant, nullable=False),
     Column("closed_at", Instant),
-    Column("outcome", String),
+    Column("outcome", Word),
     Column("repeat", Boolean, nullable=False, server_default=text("false")),
     Column("provider_id", String),
     Column("code", String),

@@ -13,6 +13,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 from daemon.activate import ActiveRules, activate
+from daemon.domain.ladder import Role
 from daemon.sheets import CaseRow
 from daemon.simulate import Simulation, simulate, throw_away
 from daemon.store import mode
@@ -23,6 +24,11 @@ from tests.bench.setting import Bare, Setting
 
 START, END = datetime(2018, 8, 16, tzinfo=SHANGHAI), datetime(2021, 1, 15, tzinfo=SHANGHAI)
 UNITS = 36
+ABOVE = (
+    *(Role.OFFICE_DIRECTOR, Role.OFFICE_DUTY, Role.OFFICE_MEMBER),
+    *(Role.GROUP_LEADER, Role.GROUP_DEPUTY, Role.GROUP_MEMBER),
+)
+"""The office and the leading group, as every real directory has them."""
 
 
 def measure(setting: Setting) -> dict[str, Any]:
@@ -33,10 +39,11 @@ def measure(setting: Setting) -> dict[str, Any]:
         activate(engine, rules(), START)
         with Bare(engine) as bare:
             bare.load(units, ("id", "name", "kind"), [(n, f"第{n}乡", "乡镇街") for n in range(1, UNITS + 1)])
-            people = range(1, UNITS * len(SEATS) + 1)
-            bare.load(persons, ("id", "name", "wecom"), [(n, f"人员{n}", f"u{n}") for n in people])
-            held = [(n, SEATS[(n - 1) % 3], (n - 1) // 3 + 1) for n in people]
-            bare.load(posts, ("person_id", "role", "unit_id"), held)
+            held = [(seat, unit) for unit in range(1, UNITS + 1) for seat in SEATS]
+            held += [(seat, None) for seat in ABOVE]
+            seated = [(n, *seat) for n, seat in enumerate(held, start=1)]
+            bare.load(persons, ("id", "name", "wecom"), [(n, f"人员{n}", f"u{n}") for n, *_ in seated])
+            bare.load(posts, ("person_id", "role", "unit_id"), seated)
         activate(engine, rules(), START)  # now that there are units: what each of them owes
         assert ActiveRules(engine)()
         months: set[str] = set()

@@ -17,7 +17,7 @@ from daemon import clock
 from daemon.deliver import Deliverer
 from daemon.errors import DeliveryError, UnknownOutcomeError
 from daemon.store import deliveries, tables
-from daemon.store.deliveries import Claimed
+from daemon.store.deliveries import Claimed, Opening
 from daemon.store.engine import reading, writing
 from daemon.sweep import sweep
 from tests.integration.office import DUE, Office
@@ -54,17 +54,8 @@ def at_once(*acts: Callable[[], object]) -> list[object]:
 def open_try(office: Office, claimed: Claimed, wall: datetime, lease: datetime) -> int | None:
     frozen = {"key": "k", "address": "a", "name": "n", "content": {"text": "t"}, "items": []}
     with writing(office.engine) as connection:
-        return deliveries.open_attempt(
-            connection,
-            claimed,
-            frozen,
-            office.now,
-            wall,
-            lease,
-            repeat=False,
-            person=1,
-            on=office.now.date(),
-        )
+        opening = Opening(claimed, frozen, lease, repeat=False, person=1, on=office.now.date())
+        return deliveries.open_attempt(connection, opening, office.now, wall)
 
 
 class TestClaims:
