@@ -156,7 +156,8 @@ class Side:
         step = found.rung(rung) if found else None
         if step is None:
             return None
-        return f"{say_offset(step.wording.at, step.wording.anchor)}{'起的' if step.wording.every else ''}{step.act.label}"
+        when = say_offset(step.wording.at, step.wording.anchor)
+        return f"{when}{'起的' if step.wording.every else ''}{step.act.label}"
 
 
 def comparison_tables(
