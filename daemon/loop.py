@@ -93,8 +93,9 @@ def _hint_known(
 def _hint(engine: Engine, hint: Hint, now: datetime, term: timedelta) -> int:
     """Hint at what is ready, unless delivery is paused: then nobody would take it up."""
     with reading(engine) as connection:
-        paused = mode.read(connection).paused
-    return 0 if paused else hint_due(engine, hint, now, term)
+        earliest = deliveries.next_at(connection)
+        waits = earliest is None or earliest > now or mode.read(connection).paused
+    return 0 if waits else hint_due(engine, hint, now, term)
 
 
 def plan_due(engine: Engine, rules: Callable[[], RuleSet], now: datetime) -> int:

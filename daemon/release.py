@@ -500,12 +500,12 @@ def upcoming_note(connection: Connection, rule_set: RuleSet) -> UpcomingNote | N
     office could be told, nothing is upcoming: it waits until somebody takes a post.
     """
     bundle = rule_set.bundles.get(MORNING)
-    if not people.ever_held(connection, OFFICE):
+    if bundle is None or not people.ever_held(connection, OFFICE):
         return None
-    campaigns = facts.load_campaigns(connection, rule_set.campaigns)
     since = morning.last_note(connection)
-    first = morning.first_at(connection, since, FAR) if bundle and campaigns else None
-    if bundle is None or first is None:
+    first = morning.first_at(connection, since, FAR)
+    campaigns = facts.load_campaigns(connection, rule_set.campaigns) if first else {}
+    if first is None or not campaigns:
         return None
     campaign, about = next(iter(campaigns.items()))
     first = max(first, since or morning.EARLY)
