@@ -16,6 +16,7 @@ from daemon.activate import ActiveRules, activate
 from daemon.cli.context import shipped
 from daemon.config.compiled import RuleSet
 from daemon.config.source import RuleSource, load_rules
+from daemon.render import samples
 from daemon.store import mode, tables
 from daemon.store.engine import reading, writing
 from daemon.store.migrations import migrate
@@ -29,6 +30,8 @@ LATER = datetime(2019, 12, 2, tzinfo=SHANGHAI)
 DUE_ON = date(2018, 12, 6)
 """Three working days ahead: today the liaison and the deputy of the unit are reminded."""
 SEATS = ("unit.head", "unit.deputy", "unit.liaison")
+OFFICE = {"name": "磐石市软环境办", "phone": "0432-00000000"}
+"""As the shipped campaign names it."""
 
 CHANNELS = """
 channels:
@@ -152,47 +155,22 @@ def _put_agenda(bare: Bare, county: County, ladders: list[str]) -> None:
 
 def line(no: str, enterprise: str) -> dict[str, object]:
     """Return one item as a template is told of it, for renderings without us."""
-    case = {
-        "no": no,
-        "enterprise": enterprise,
-        "due_on": DUE_ON,
-        "state": "signed",
-        "key": False,
-        "amount": None,
-    }
-    return {
-        "act": "reminder",
-        "act_title": "提醒",
-        "kind": "case",
-        "part": "to",
-        "title": f"{no} {enterprise}",
-        "unit": "第1乡",
-        "responsible": "人员1",
-        "anchor": "due",
-        "due_on": DUE_ON,
-        "days_left": 3,
-        "workdays_overdue": 0,
-        "case": case,
-        "filing": None,
-        "phase": None,
-        "numbers": None,
-        "assumed": False,
-    }
+    about = {"case_no": no, "case_enterprise": enterprise, "case_amount": None}
+    days_left = (DUE_ON - NOW.date()).days
+    item = samples.case(due_on=DUE_ON, title=f"{no} {enterprise}", unit="第1乡", days_left=days_left, **about)
+    return item | {"workdays_overdue": 0}
 
 
 def told(items: list[dict[str, object]]) -> dict[str, object]:
     """Return what a template is told of a notice, for renderings without us."""
-    return {
-        "campaign": {"title": "磐石市招商引资违约失信问题专项整治", "document": "磐软环境组〔2018〕1号"},
-        "office": {"name": "磐石市软环境办", "phone": "0432-00000000"},
-        "person": {"name": "人员1", "title": ""},
-        "unit": {"name": "第1乡"},
-        "points": {"count": len(items), "day": "12月6日"},
-        "items": items,
-        "today": NOW.date(),
-        "audience": "unit",
-        "why": ["按规则于到期前3个工作日提醒联络员"],
-        "own_unit": False,
-        "acting_for": None,
-        "repeat": False,
-    }
+    return samples.context(
+        "unit",
+        *items,
+        office=OFFICE,
+        unit={"name": "第1乡"},
+        today=NOW.date(),
+        why=["按规则于到期前3个工作日提醒联络员"],
+        points={"count": len(items), "day": "12月6日"},
+        overdue=(),
+        lines=(),
+    )
