@@ -1,10 +1,10 @@
 """What 100,000 subjects that are due at once cost: plan, decide, release, render, store.
 
-The floor reads what a bare program must, once, keeps it in memory, writes the same rows with the bare driver,
-many to a statement, and renders the same texts with bare Jinja2 (that they are the same is asserted); it looks at
-nothing, guards nothing and commits three times in all. ``ratio``
-is ours over the floor, the worse of the two databases. It ends where the bytes would leave: from there on it
-is one commit a send on purpose, and `deliver` measures that.
+The floor reads once what a bare program must, keeps it in memory, writes the same rows with the bare driver,
+many to a statement, and renders the same texts with bare Jinja2 (that they are the same is asserted); it
+looks at nothing, guards nothing and commits three times in all. ``ratio`` is ours over the floor, the worse
+of the two databases. It ends where the bytes would leave: from there on it is one commit a send on purpose,
+and `deliver` measures that.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def send(name: str, number: int) -> None:
 
 @cache
 def engine() -> Engine:
-    """Open PostgreSQL as SQLAlchemy does by itself; SQLite as we do, or it would lose the race for its lock."""
+    """Open PostgreSQL as SQLAlchemy does by itself; SQLite as we do, or it would be locked out."""
     url = os.environ["DUBAN_DATABASE_URL"]
     return open_engine(url) if url.startswith("sqlite") else create_engine(url)
 
