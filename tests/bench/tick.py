@@ -20,11 +20,11 @@ from daemon.loop import tick
 from tests.bench.county import NOW, TODAY, County, found, micros
 from tests.bench.setting import Bare, Setting, opened
 
-DUE, ROUNDS, WARM = 100, 25, 3
+DUE, WARM = 100, 3
 
 
 def measure(setting: Setting) -> dict[str, Any]:
-    sizes = (setting.size(10_000, 6_000), setting.size(1_000_000, 30_000))
+    sizes = (setting.size(10_000, 2_500), setting.size(1_000_000, 25_000))
     each = {kind: _on(kind, sizes, setting) for kind in setting.databases}
     return {"ratio": max(figures["ratio"] for figures in each.values()), "due": DUE, "on_file": sizes, **each}
 
@@ -44,7 +44,8 @@ def _tick_ms(kind: str, count: int, setting: Setting) -> tuple[float, float]:
     chance = random.Random(count)
     with opened(kind) as engine:
         found(engine, County(count, history=True))
-        drawn = chance.sample(range(1, count + 1), 2 * DUE * (ROUNDS + WARM))
+        rounds = setting.size(25, 8)
+        drawn = chance.sample(range(1, count + 1), 2 * DUE * (rounds + WARM))
         hands = [drawn[start : start + DUE] for start in range(0, len(drawn), DUE)]
         rules = ActiveRules(engine)
         with Bare(engine) as bare:
