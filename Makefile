@@ -29,6 +29,7 @@ chaos: $(READY)
 	$(BIN)/python -m tests.chaos --database sqlite --minutes $(MINUTES) --faults 100000 $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.chaos --database postgresql --minutes $(MINUTES) --faults 100000 $(if $(SEED),--seed $(SEED))
 
+# About an hour, two minutes of it the load of `memory` on each database.
 bench: $(READY)
 	$(BIN)/python -m tests.bench
 

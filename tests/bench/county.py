@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, select
@@ -16,6 +17,7 @@ from daemon.activate import ActiveRules, activate
 from daemon.cli.context import shipped
 from daemon.config.compiled import RuleSet
 from daemon.config.source import RuleSource, load_rules
+from daemon.render import samples
 from daemon.store import mode, tables
 from daemon.store.engine import reading, writing
 from daemon.store.migrations import migrate
@@ -29,6 +31,8 @@ LATER = datetime(2019, 12, 2, tzinfo=SHANGHAI)
 DUE_ON = date(2018, 12, 6)
 """Three working days ahead: today the liaison and the deputy of the unit are reminded."""
 SEATS = ("unit.head", "unit.deputy", "unit.liaison")
+OFFICE = {"name": "磐石市软环境办", "phone": "0432-00000000"}
+"""As the shipped campaign names it."""
 
 CHANNELS = """
 channels:
@@ -61,12 +65,17 @@ budgets: {sms: {}}
 
 @dataclass(frozen=True)
 class County:
-    """How much is on file. ``due``: all cases are to be looked at; ``by_mail``: people have e-mail only."""
+    """How much is on file. ``due``: all cases are to be looked at; ``by_mail``: people have e-mail only.
+
+    ``history``: of each case something was said before: two decisions, two items, one notice, its delivery
+    and its attempt, two events.
+    """
 
     cases: int
     units: int = 36
     due: bool = False
     by_mail: bool = False
+    history: bool = False
 
 
 def config(folder: Path) -> Path:
@@ -102,6 +111,8 @@ def found(engine: Engine, county: County) -> RuleSet:
         columns = ("id", "campaign_id", "no", "unit_id", "enterprise", "state", *_DAYS, "due_on", "signed_on")
         bare.load(tables.cases, columns, _cases(county, int(campaign or 0)))
         _put_agenda(bare, county, ladders)
+        if county.history:
+            _put_history(bare, rule_set.hash)
         bare.settle()
     return rule_set
 
@@ -150,49 +161,74 @@ def _put_agenda(bare: Bare, county: County, ladders: list[str]) -> None:
         )
 
 
+_BEFORE = datetime(2018, 8, 20, 9, 10, tzinfo=SHANGHAI)
+_LIAISON = "3 * (cases.unit_id - 1) + 3"
+_SAID_BEFORE = (("case-assigned", "hand-over"), ("case-due", "preview"))
+
+
+def _put_history(bare: Bare, rules: str) -> None:
+    """Let each case have a past, written within the database: a million of them have nine million rows."""
+    at, tables_filled = micros(_BEFORE), ("decisions", "notices", "items", "deliveries", "attempts", "events")
+    with bare.transaction():
+        if not bare.is_sqlite:
+            bare.run("SET LOCAL session_replication_role = replica")  # no look-up of each foreign key
+        for number, (ladder, rung) in enumerate(_SAID_BEFORE):
+            bare.run(
+                "INSERT INTO decisions (id, subject_kind, subject_id, ladder, rung, anchor_version,"
+                " occurrence, outcome, instant, decided_at, release_at, released_at, campaign_id, rules,"
+                " inputs)"
+                f" SELECT 2 * id - {number}, 'case', id, '{ladder}', '{rung}', 1, '', 'said', {at}, {at},"
+                f" {at}, {at}, campaign_id, '{rules}', '{_INPUTS}' FROM cases ORDER BY id"
+            )
+        bare.run(
+            "INSERT INTO notices (id, person_id, campaign_id, bundle, moment, legs, leg, act, audience,"
+            f" state, created_at, sent_at, sent_leg) SELECT id, {_LIAISON}, campaign_id, 'morning', {at},"
+            f" '[[\"wecom\"]]', 0, 'reminder', 'unit', 'sent', {at}, {at}, 'wecom' FROM cases ORDER BY id"
+        )
+        for number in range(len(_SAID_BEFORE)):
+            bare.run(
+                "INSERT INTO items (id, decision_id, person_id, role, unit_id, part, line, state, notice_id,"
+                f" opened_at, closed_at) SELECT 2 * id - {number}, 2 * id - {number}, {_LIAISON},"
+                f" 'unit.liaison', unit_id, 'to', 0, 'said', id, {at}, {at} FROM cases ORDER BY id"
+            )
+            bare.run(
+                "INSERT INTO events (id, subject_kind, subject_id, kind, effective_on, recorded_at, data)"
+                f" SELECT 2 * id - {1 - number}, 'case', id, '{('registered', 'assigned')[number]}',"
+                f" '{_ASSIGNED}', {at}, '{{}}' FROM cases ORDER BY id"
+            )
+        bare.run(
+            "INSERT INTO deliveries (id, notice_id, leg, channel, state, next_attempt_at, hinted_at, claim,"
+            f" attempts) SELECT id, id, 0, 'wecom', 'sent', {at}, {at}, 1, 1 FROM cases ORDER BY id"
+        )
+        bare.run(
+            "INSERT INTO attempts (id, delivery_id, number, opened_at, closed_at, outcome)"
+            f" SELECT id, id, 1, {at}, {at}, 'sent' FROM cases ORDER BY id"
+        )
+    for table in tables_filled:
+        bare.go_on(table)
+
+
+_INPUTS = '{"anchor": "due", "anchor_on": "2018-12-06", "day": "2018-08-20"}'
+
+
 def line(no: str, enterprise: str) -> dict[str, object]:
     """Return one item as a template is told of it, for renderings without us."""
-    case = {
-        "no": no,
-        "enterprise": enterprise,
-        "due_on": DUE_ON,
-        "state": "signed",
-        "key": False,
-        "amount": None,
-    }
-    return {
-        "act": "reminder",
-        "act_title": "提醒",
-        "kind": "case",
-        "part": "to",
-        "title": f"{no} {enterprise}",
-        "unit": "第1乡",
-        "responsible": "人员1",
-        "anchor": "due",
-        "due_on": DUE_ON,
-        "days_left": 3,
-        "workdays_overdue": 0,
-        "case": case,
-        "filing": None,
-        "phase": None,
-        "numbers": None,
-        "assumed": False,
-    }
+    about: dict[str, Any] = {"case_no": no, "case_enterprise": enterprise, "case_amount": None}
+    days_left = (DUE_ON - NOW.date()).days
+    item = samples.case(due_on=DUE_ON, title=f"{no} {enterprise}", unit="第1乡", days_left=days_left, **about)
+    return item | {"workdays_overdue": 0}
 
 
 def told(items: list[dict[str, object]]) -> dict[str, object]:
     """Return what a template is told of a notice, for renderings without us."""
-    return {
-        "campaign": {"title": "磐石市招商引资违约失信问题专项整治", "document": "磐软环境组〔2018〕1号"},
-        "office": {"name": "磐石市软环境办", "phone": "0432-00000000"},
-        "person": {"name": "人员1", "title": ""},
-        "unit": {"name": "第1乡"},
-        "points": {"count": len(items), "day": "12月6日"},
-        "items": items,
-        "today": NOW.date(),
-        "audience": "unit",
-        "why": ["按规则于到期前3个工作日提醒联络员"],
-        "own_unit": False,
-        "acting_for": None,
-        "repeat": False,
-    }
+    return samples.context(
+        "unit",
+        *items,
+        office=OFFICE,
+        unit={"name": "第1乡"},
+        today=NOW.date(),
+        why=["按规则于到期前3个工作日提醒联络员"],
+        points={"count": len(items), "day": "12月6日"},
+        overdue=(),
+        lines=(),
+    )

@@ -27,19 +27,19 @@ from tests.bench.setting import Bare, Setting, database
 from tests.bench.start import stopped
 from tests.servers import eventually
 
-DUE, TURNS = 200, 10
+DUE = 200
 PROGRAMS = ("scan", "work")
 
 
 def measure(setting: Setting) -> dict[str, Any]:
-    few, many = setting.size(10_000, 3_000), setting.size(1_000_000, 30_000)
+    few, many = setting.size(10_000, 1_000), setting.size(1_000_000, 10_000)
     with scene() as place:
         each = {kind: _on(kind, place, few, many, setting) for kind in setting.databases}
     return {
         "ratio": max(figures["ratio"] for figures in each.values()),
         "growth": max(figures["growth"] for figures in each.values()),
         "on_file": [few, many],
-        "minutes": setting.minutes,
+        "minutes": round(setting.minutes, 2),
         **each,
     }
 
@@ -47,11 +47,11 @@ def measure(setting: Setting) -> dict[str, Any]:
 def _on(kind: str, place: Scene, few: int, many: int, setting: Setting) -> dict[str, Any]:
     setting.progress(f"memory: {kind}, {few:,} cases on file")
     with _at_work(kind, place, few) as small:
-        _turns(small, TURNS)
+        _turns(small, setting.size(10, 2))
         peaks_few = small.peaks()
     setting.progress(f"memory: {kind}, {many:,} cases on file, {setting.minutes:g} minutes of load")
     with _at_work(kind, place, many) as large:
-        _turns(large, TURNS)
+        _turns(large, setting.size(10, 2))
         peaks_many = large.peaks()
         early, late, sent = _load(large, setting.minutes * 60)
     return {
@@ -132,15 +132,19 @@ def _turns(service: Service, count: int) -> None:
 
 
 def _load(service: Service, seconds: float) -> tuple[dict[str, int], dict[str, int], int]:
-    """Keep both busy; return what they hold after a fifth of the time, at its end, and the cases told of."""
-    began, told = monotonic(), 0
-    early: dict[str, int] = {}
-    while monotonic() - began < seconds and service.taken < service.cases:
+    """Keep both busy; return what they hold after a fifth of the time, at its end, and the cases told of.
+
+    At least one turn lies between the two.
+    """
+    began, told = monotonic(), service.turn()
+    while monotonic() - began < seconds / 5:
         told += service.turn()
-        if not early and monotonic() - began > seconds / 5:
-            early = service.held()
-    late = service.held()
-    return early or late, late, told
+    early = service.held()
+    while True:
+        assert service.taken < service.cases, f"no case is left after {monotonic() - began:.0f} s of load"
+        told += service.turn()
+        if monotonic() - began >= seconds:
+            return early, service.held(), told
 
 
 def _status(pid: int, name: str) -> int:

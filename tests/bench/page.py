@@ -3,8 +3,9 @@
     python -m tests.bench --all --json > figures.jsonl
     python -m tests.bench.page figures.jsonl
 
-The tables stand between two marks; all else on the page is left as it is. ``--check`` only says whether they
-are those of the file.
+A file may hold several runs of a bench, and there may be several files: of each bench the last run counts,
+so one can be taken again (``... deliver --json >> figures.jsonl``). The tables stand between two marks; all
+else on the page is left as it is. ``--check`` only says whether they are those of the files.
 """
 
 from __future__ import annotations
@@ -27,17 +28,24 @@ Rows = Iterator[Sequence[object]]
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.page", description=__doc__)
-    parser.add_argument("figures", type=Path, help="what `python -m tests.bench --all --json` printed")
+    parser.add_argument(
+        "figures", type=Path, nargs="+", help="what `python -m tests.bench --all --json` printed"
+    )
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 where they differ")
     given = parser.parse_args()
-    lines = given.figures.read_text(encoding="utf-8").splitlines()
-    found = {each["bench"]: each for each in map(json.loads, filter(None, lines))}
+    found = read(given.figures)
     before = PAGE.read_text(encoding="utf-8")
     after = written(before, found)
     if given.check:
         return int(before != after)
     PAGE.write_text(after, encoding="utf-8")
     return 0
+
+
+def read(files: Iterable[Path]) -> dict[str, Figures]:
+    """Return the figures by bench; of several runs the last."""
+    lines = (line for file in files for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
+    return {each["bench"]: each for each in map(json.loads, lines)}
 
 
 def written(page: str, found: Mapping[str, Figures]) -> str:
@@ -122,18 +130,23 @@ def _flood(figures: Figures) -> Rows:
 
 
 def _deliver(figures: Figures) -> Rows:
-    yield "bare dramatiq, no records", *figures["dramatiq_bare"].values(), "1", ""
-    for name, f in _each(figures):
-        yield f"duban, {name}", *f["duban"].values(), f["ratio"], f"≥ {f['goal']}"
-        whole = figures["dramatiq_bare"]["whole"]
-        for rival in ("celery", "huey"):
-            rates = f[rival]
-            yield (
-                f"{rival.title()}, {name}",
-                *rates.values(),
-                round(rates["whole"] / whole, 2),
-                "behind duban",
-            )
+    for kind, name in (NAMES | {"postgresql_fsync": "PostgreSQL with fsync"}).items():
+        if kind in figures:
+            yield from _contest(name, figures[kind])
+
+
+def _contest(name: str, f: Figures) -> Rows:
+    yield f"bare dramatiq beside {name}", *_rate(f["dramatiq"]), "1", ""
+    least, most = f["ratio_spread"]
+    yield f"duban, {name}", *_rate(f["duban"]), f"{f['ratio']} ({least} to {most})", f"≥ {f['goal']}"
+    for rival in ("celery", "huey"):
+        share = round(f[rival]["whole"] / f["dramatiq"]["whole"], 2)
+        yield f"{rival.title()}, {name}", *_rate(f[rival]), share, f"duban is {f[f'over_{rival}']}×"
+
+
+def _rate(rates: Figures) -> Sequence[object]:
+    least, most = rates["spread"]
+    return rates["wecom"], rates["email"], rates["whole"], f"{least:,} to {most:,}"
 
 
 def _scan_all(figures: Figures) -> Rows:
@@ -182,6 +195,7 @@ def _memory(figures: Figures) -> Rows:
                 f"`duban {program}`",
                 peaks,
                 round(peaks[1] / peaks[0], 2),
+                figures["minutes"],
                 load,
                 round(load[1] / load[0], 2),
             )
@@ -200,8 +214,8 @@ TABLES: Mapping[str, tuple[str, Sequence[str], Callable[[Figures], Rows]]] = {
         _flood,
     ),
     "deliver": (
-        "messages a second at the gateway; as many processes and threads for each",
-        ("contender", "HTTP", "SMTP", "together", "of bare dramatiq", "goal"),
+        "messages a second at the gateway, the median of the rounds; as many processes and threads for each",
+        ("contender", "HTTP", "SMTP", "together", "least to most", "of bare dramatiq", "goal"),
         _deliver,
     ),
     "scan-all": (
@@ -225,8 +239,8 @@ TABLES: Mapping[str, tuple[str, Sequence[str], Callable[[Figures], Rows]]] = {
         _import,
     ),
     "memory": (
-        "MB; with few / many cases on file, and early / late under load",
-        ("database", "process", "peak", "ratio", "under load", "growth"),
+        "MB; with few / many cases on file, and after a fifth / at the end of minutes under load",
+        ("database", "process", "peak", "ratio", "minutes of load", "under load", "growth"),
         _memory,
     ),
 }

@@ -19,7 +19,7 @@ import psycopg
 from sqlalchemy import Engine, Table
 
 from daemon.store.engine import open_engine
-from tests.servers import postgres_url
+from tests.servers import eventually, postgres_url
 
 DATABASES = ("sqlite", "postgresql")
 _PAGE = 50_000
@@ -60,6 +60,23 @@ def opened(kind: str) -> Iterator[Engine]:
             yield engine
         finally:
             engine.dispose()
+
+
+@contextmanager
+def synced() -> Iterator[None]:
+    """Let PostgreSQL wait for the disk at each commit, as in production; the tests' server does not."""
+    with opened("postgresql") as engine, Bare(engine) as bare:
+        _set_fsync(bare, "on")
+        try:
+            yield
+        finally:
+            _set_fsync(bare, "off")
+
+
+def _set_fsync(bare: Bare, value: str) -> None:
+    bare.run(f"ALTER SYSTEM SET fsync = {value}")
+    bare.run("SELECT pg_reload_conf()")
+    assert eventually(lambda: bare.rows("SHOW fsync") == [(value,)])
 
 
 class Bare:
@@ -129,8 +146,13 @@ class Bare:
             for row in rows:
                 copy.write_row(row)
         if "id" in columns:
-            last = f"(SELECT max(id) FROM {table.name})"
-            self.run(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), {last})")
+            self.go_on(table.name)
+
+    def go_on(self, table: str) -> None:
+        """Let the numbers of a table go on after those given; SQLite's do."""
+        if not self.is_sqlite:
+            last = f"(SELECT max(id) FROM {table})"
+            self.run(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {last})")
 
     def settle(self) -> None:
         """Bring a filled database to rest: what PostgreSQL does by itself within the hour, at once."""
@@ -174,3 +196,15 @@ class Watch:
 
     def rounded(self) -> Mapping[str, float]:
         return {name: round(seconds, 2) for name, seconds in self.seconds.items()}
+
+
+def forget_peak() -> None:
+    """Let ``peak_mb`` count from here on."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak_mb() -> int:
+    """Return the most memory that this process has held."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) // 1024

@@ -13,15 +13,32 @@ from typing import Any
 import pytest
 
 from tests.acceptance.program import ROOT, environment
-from tests.bench.page import BEGIN, END, PAGE, written
+from tests.bench.__main__ import BENCHES
+from tests.bench.page import BEGIN, END, PAGE, read, written
 
 pytestmark = pytest.mark.xdist_group("bench")
+
+
+KEYS = {
+    "start": {"ratio", "help_seconds", "start_seconds"},
+    "tick": {"ratio", "due", "on_file", "sqlite"},
+    "flood": {"ratio", "goal", "subjects", "sqlite"},
+    "deliver": {"notices", "rounds", "processes", "threads", "sqlite"},
+    "scan-all": {"due", "on_file", "sqlite"},
+    "rates": {"ratio", "cases", "units", "sqlite"},
+    "simulate": {"cases", "months", "notices", "seconds", "peak_mb"},
+    "import": {"ratio", "rows", "sqlite"},
+    "memory": {"ratio", "growth", "on_file", "minutes", "sqlite"},
+}
+BOUNDED = ("tick", "flood", "rates", "start")
+"""These are measured on both databases, the others on SQLite only."""
 
 
 @cache
 def figures(name: str) -> dict[str, Any]:
     """Measure as a person does: one object on one line."""
     argv = [sys.executable, "-m", "tests.bench", name, "--quick", "--json"]
+    argv += [] if name in BOUNDED else ["--on", "sqlite", "--minutes", "0.02"]
     done = subprocess.run(argv, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 1
@@ -42,6 +59,17 @@ def test_it_costs_no_more_than(name: str, most: float) -> None:
     assert figures(name)["ratio"] <= most, figures(name)
 
 
+def test_every_bench_is_run_here() -> None:
+    assert KEYS.keys() == BENCHES.keys()
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_it_ends_and_prints_its_figures(name: str) -> None:
+    told = figures(name)
+    assert told["bench"] == name
+    assert told.keys() >= KEYS[name]
+
+
 def test_a_tick_is_measured_on_both_databases() -> None:
     told = figures("tick")
     assert {"sqlite", "postgresql"} <= told.keys()
@@ -53,6 +81,12 @@ def test_an_unknown_bench_is_told_of() -> None:
     done = subprocess.run(argv, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "no bench tock; there are start, tick" in done.stderr
+
+
+def test_of_several_runs_of_a_bench_the_last_counts(tmp_path: Path) -> None:
+    (first := tmp_path / "a.jsonl").write_text('{"bench": "tick", "n": 1}\n{"bench": "tick", "n": 2}\n')
+    (later := tmp_path / "b.jsonl").write_text('{"bench": "flood", "n": 3}\n\n')
+    assert {name: each["n"] for name, each in read([first, later]).items()} == {"tick": 2, "flood": 3}
 
 
 def test_the_page_takes_its_tables_from_the_figures(tmp_path: Path) -> None:

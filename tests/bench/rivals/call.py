@@ -13,7 +13,19 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Engine, Integer, MetaData, String, Table, insert, update
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    insert,
+    update,
+)
 
 from daemon.channels import Channel, Message
 from daemon.channels.mail import SmtpChannel
@@ -71,7 +83,9 @@ def send(name: str, number: int) -> None:
 
 @cache
 def engine() -> Engine:
-    return open_engine(os.environ["DUBAN_DATABASE_URL"])
+    """Open PostgreSQL as SQLAlchemy does by itself; SQLite as we do, or it would be locked out."""
+    url = os.environ["DUBAN_DATABASE_URL"]
+    return open_engine(url) if url.startswith("sqlite") else create_engine(url)
 
 
 def fill(into: Engine, name: str, texts: dict[str, object], count: int) -> None:

@@ -1,0 +1,70 @@
+"""A tick looks everything up: no statement of it walks through a table that grows with what is on file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from daemon.activate import ActiveRules
+from daemon.loop import tick
+from tests.bench.county import NOW, County, found
+from tests.bench.setting import Bare, opened
+
+pytestmark = pytest.mark.xdist_group("bench")
+
+GROWING = {"cases", "agenda", "decisions", "items", "notices", "deliveries", "attempts", "events"}
+_SCAN = re.compile(r"SCAN (\w+?)(?:_\d+)?(?: USING (?:COVERING )?INDEX (\w+))?$")
+
+
+@contextmanager
+def captured(engine: Engine) -> Iterator[dict[str, Any]]:
+    """Collect the statements that are executed, each with the values of one execution."""
+    said: dict[str, Any] = {}
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, _: Any, many: bool) -> None:
+        rows = many and isinstance(values[0], tuple | list)  # one INSERT of many rows is not many
+        said[statement] = values[0] if rows else values
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield said
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def scans(bare: Bare, said: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return each walk through a growing table, with its statement. One along a partial index is none."""
+    partial = {name for (name,) in bare.rows("SELECT name FROM sqlite_master WHERE sql LIKE '%INDEX%WHERE%'")}
+    found_scans = []
+    for statement, values in said.items():
+        if statement.lstrip().upper().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
+            for *_, detail in bare.rows(f"EXPLAIN QUERY PLAN {statement}", tuple(values)):
+                match = _SCAN.match(detail)
+                if match and match[1] in GROWING and match[2] not in partial:
+                    found_scans.append((detail, statement))
+    return found_scans
+
+
+def test_no_statement_of_a_tick_walks_through_what_is_on_file() -> None:
+    with opened("sqlite") as engine:
+        found(engine, County(40, due=True, history=True))
+        with captured(engine) as said:
+            ticked = tick(engine, ActiveRules(engine), lambda _channel, _ids: None, NOW)
+        assert ticked.looked == 40
+        assert ticked.hinted == ticked.notices > 0
+        with Bare(engine) as bare:
+            assert {table for table in GROWING if any(table in statement for statement in said)} >= {
+                "cases",
+                "agenda",
+                "decisions",
+                "items",
+                "notices",
+                "deliveries",
+            }
+            assert scans(bare, said) == []
+            assert scans(bare, {"SELECT * FROM cases WHERE enterprise = ?": ("甲",)})
