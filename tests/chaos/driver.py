@@ -96,9 +96,13 @@ class Wish:
     @property
     def command(self) -> str:
         """Return the command that runs it."""
+        return self.replay(self.faults)
+
+    def replay(self, faults: int) -> str:
+        """Return the command that runs it again, until so many faults."""
         planted = [f" --bug {name}" for name in self.bugs] + [f" --kind {name}" for name in self.kinds]
         return (
-            f"python -m tests.chaos --seed {self.seed} --faults {self.faults} --database {self.database}"
+            f"python -m tests.chaos --seed {self.seed} --faults {faults} --database {self.database}"
             + "".join(planted)
         )
 
@@ -245,6 +249,8 @@ class _Stage:
         except StuckError as error:
             stuck = str(error)
         self._note_spoiled()
+        for slow in wire.slow(self.folder):
+            self.write(slow)
         for arrival in checks.of_notices(wire.arrivals(self.folder)):
             self.write(arrival)
         self.write(j.Ended(clock.now(), clock.wall()))
@@ -302,7 +308,7 @@ class _Stage:
         self._visit(evening)
 
     def _pass_time(self, until: datetime) -> None:
-        """Visit every instant before ``until`` at which anything is to be done, if anybody is there to do it."""
+        """Visit every instant before ``until`` at which anything is to be done, if anybody is there to."""
         now = clock.now()
         while not self._idle:
             with reading(self.engine) as connection:
@@ -507,7 +513,8 @@ class _Stage:
             elif drawn.kind in harm.AWAY:
                 self._go_away(drawn, now)
             elif drawn.kind in harm.WORDS:
-                hosts.spoil(self.gateway, drawn.target, drawn.kind, drawn.number)
+                if "sandbox" in self.hosts.running:
+                    hosts.spoil(self.gateway, drawn.target, drawn.kind, drawn.number)
             elif len(self.ambushes) < WAITING_MOST:
                 self.ambushes.append(drawn)
 

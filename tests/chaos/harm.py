@@ -46,7 +46,7 @@ PROVIDER: Sequence[tuple[str, int]] = (
     ("expired_token", 1),
 )
 """How a provider fails, and how often as compared with the others."""
-DOUBTFUL = frozenset({"timeout_after_accept", "drip", "reset"})
+DOUBTFUL = frozenset({"timeout_after_accept", "drip", "reset", "slow"})
 WORDS = {
     "timeout_after_accept": "provider_timeout",
     "drip": "provider_drip",
@@ -55,6 +55,7 @@ WORDS = {
     "5xx": "provider_5xx",
     "throttle": "provider_throttle",
     "expired_token": "provider_token",
+    "slow": "slow",
 }
 
 

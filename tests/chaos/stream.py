@@ -432,7 +432,7 @@ class Clerk:
         signer: int | None = None,
     ) -> bool:
         event = Event(kind, self._today(now), by, note, due_on, unit, changes)
-        asked = {"case": case.no, "kind": kind.value, "on": self._today(now), "unit": unit}
+        asked: dict[str, object] = {"case": case.no, "kind": kind.value, "on": self._today(now), "unit": unit}
         asked |= {"due_on": due_on or (changes or {}).get("due_on"), "signer": signer}
         with self._journalled(now, asked):
             acts.on_case(self.engine, self.rules(), case.no, event, now)
