@@ -64,14 +64,15 @@ def _judge(path: Path, figures: Path | None) -> int:
 
     Of the run's ``figures`` those stay that no journal tells: what was wrong in the tables and processes.
     """
-    wrong = verdict.of_journal(read(path))
+    journal = read(path)
+    wrong = verdict.of_journal(journal)
     for line in wrong:
         _say(f"VIOLATION {line}")
     before: dict[str, Any] = (
         json.loads(figures.read_text(encoding="utf-8")) if figures else {"journal": str(path)}
     )
     count = len(wrong) + before.get("violations_beside_the_journal", 0)
-    print(json.dumps(before | {"violations": count}, ensure_ascii=False))
+    print(json.dumps(before | verdict.between(journal) | {"violations": count}, ensure_ascii=False))
     return bool(count)
 
 

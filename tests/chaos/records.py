@@ -91,7 +91,8 @@ def new_events(
         if row.subject_kind == "case":
             found.append(_case_event(connection, row, subject, began, known, together=bool(found)))
         elif row.subject_kind == "filing":
-            found.append(j.FilingEvent(row.recorded_at, subject, row.kind, row.effective_on, began, known))
+            when = (row.effective_on, began, known)
+            found.append(j.FilingEvent(row.recorded_at, subject, row.kind, *when, row.by))
     return found
 
 
@@ -135,6 +136,7 @@ def _case_event(
         together=together,
         wall_before=began,
         wall=known,
+        by=row.by,
     )
 
 

@@ -147,7 +147,7 @@ class Clerk:
         number = chance.randrange(1000, 9999)
         draft = Case(0, campaign, "", unit, f"磐石样例{number}号公司", State.REPORTED, category="其他")
         day = self._today(now) - timedelta(days=chance.choice([0, 0, 0, 1, 3]))
-        with self._journalled(now, {"kind": "registered", "on": day, "unit": unit}):
+        with self._journalled(now, {"kind": "registered", "on": day, "unit": unit, "by": "冯值班"}):
             case = acts.add_case(self.engine, rules, draft, now, on=day, by="冯值班")
         if chance.random() < 0.6:
             self._assign_one(chance, now, case)
@@ -227,7 +227,7 @@ class Clerk:
         case = self._one(chance, *set(State) - {State.REPORTED, State.REGISTERED})
         if case is None:
             return False
-        with self._journalled(now, {"case": case.no, "kind": "undone"}):
+        with self._journalled(now, {"case": case.no, "kind": "undone", "by": "冯值班"}):
             acts.undo(self.engine, self.rules(), case.no, "冯值班", "录错", now)
         return True
 
@@ -254,7 +254,7 @@ class Clerk:
             return False
         one = chance.choice(found)
         assert one.unit is not None
-        with self._journalled(now, {"kind": word, "on": self._today(now)}):
+        with self._journalled(now, {"kind": word, "on": self._today(now), "by": "冯值班"}):
             acts.on_filing(
                 self.engine, rules, campaigns[one.campaign].id, one.key, one.unit, word, now, by="冯值班"
             )
@@ -433,7 +433,7 @@ class Clerk:
     ) -> bool:
         event = Event(kind, self._today(now), by, note, due_on, unit, changes)
         asked: dict[str, object] = {"case": case.no, "kind": kind.value, "on": self._today(now), "unit": unit}
-        asked |= {"due_on": due_on or (changes or {}).get("due_on"), "signer": signer}
+        asked |= {"by": by, "due_on": due_on or (changes or {}).get("due_on"), "signer": signer}
         with self._journalled(now, asked):
             acts.on_case(self.engine, self.rules(), case.no, event, now)
         return True
