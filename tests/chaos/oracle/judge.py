@@ -44,6 +44,8 @@ IN_FLIGHT = timedelta(seconds=60)
 call may take (20 s) must not send."""
 BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 240))
 """The longest pauses between tries after definite failures."""
+SMS_APART, SMS_A_DAY = timedelta(seconds=30), 10
+"""What a provider of short messages takes to one number: the same words no sooner, and no more a day."""
 RESENT = 1
 """How often bytes of unknown fate are sent again."""
 WORKERS_LOST = 5
@@ -622,11 +624,24 @@ class Judge:
 
     def _is_explained(self, attempt: Attempt) -> bool:
         """Whether a fault befell a try's channel, or those who carried it, while it was under way."""
-        return any(
+        return self._is_throttled(attempt) or any(
             fault.target in (attempt.channel, "provider") or fault.target.startswith(CARRIERS)
             for fault in self.faults
             if fault.at <= (attempt.closed_at or self.end) and attempt.opened_at <= fault.until
         )
+
+    def _is_throttled(self, attempt: Attempt) -> bool:
+        """Whether a provider of short messages had just taken one to that number, or enough for that day."""
+        if attempt.channel != "sms":
+            return False
+        person, at = self.notices[attempt.notice].person, attempt.opened_at
+        mine = [
+            taken.at
+            for taken in self.arrivals
+            if taken.channel == "sms" and self.notices[taken.notice or attempt.notice].person == person
+        ]
+        today = [one for one in mine if self.world.day(one) == self.world.day(at)]
+        return any(at - SMS_APART <= one <= at for one in mine) or len(today) >= SMS_A_DAY
 
     def check_failures(self) -> Iterator[Violation]:
         """No try fails without a fault."""
