@@ -12,7 +12,8 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.exc import IntegrityError
 
 from daemon import deliver, release
-from daemon.store import agenda, decisions
+from daemon.domain.legs import MANUAL
+from daemon.store import agenda, decisions, morning
 from daemon.store.tables import agenda as agenda_table
 
 
@@ -69,6 +70,29 @@ def reminder_after_closure() -> Callable[[], None]:
     return undo
 
 
+def always_again() -> Callable[[], None]:
+    """Send everything once more, marked, though the provider has said that it took it."""
+    sent = deliver._Recorder._sent
+
+    def doubted(self: Any, letter: Any, number: int) -> None:
+        if letter.repeat or letter.claimed.channel == MANUAL:
+            sent(self, letter, number)
+        else:
+            self._unknown(letter.claimed)
+
+    return _replaced(deliver._Recorder, "_sent", doubted)
+
+
+def silent_note() -> Callable[[], None]:
+    """Let the morning note leave out what nobody could be told of by machine."""
+    lines = morning.lines
+
+    def fewer(*args: Any) -> Any:
+        return [line for line in lines(*args) if line.kind not in ("manual", "failed")]
+
+    return _replaced(morning, "lines", fewer)
+
+
 def _replaced(owner: Any, name: str, other: Any) -> Callable[[], None]:
     before = getattr(owner, name)
     setattr(owner, name, other)
@@ -79,4 +103,6 @@ PLANTED: dict[str, Callable[[], Callable[[], None]]] = {
     "lost-touch": lost_touch,
     "swallowed-conflict": swallowed_conflict,
     "reminder-after-closure": reminder_after_closure,
+    "always-again": always_again,
+    "silent-note": silent_note,
 }

@@ -66,16 +66,10 @@ def _not_arrived(journal: Journal) -> Iterator[str]:
 
 
 def _repeated(journal: Journal) -> Iterator[str]:
-    """More than one arrival: only where a try's outcome was unknown, once for each, and marked."""
-    doubts: Counter[tuple[int, str]] = Counter()
-    for attempt in journal.of(Attempt):
-        doubts[attempt.notice, attempt.channel] += attempt.repeat
+    """What comes again to the same person says so; whether a fault explains it, the oracle asks."""
     for (notice, channel), same in _by_delivery(journal).items():
-        where = f"notice {notice}, {channel}"
-        if len(same) - 1 > doubts[notice, channel]:
-            yield f"arrived {len(same)} times, with {doubts[notice, channel]} repeats on file: {where}"
         if any(not arrival.repeat for arrival in same[1:]):
-            yield f"repeated without saying so: {where}"
+            yield f"repeated without saying so: notice {notice}, {channel}"
 
 
 def _told_twice(journal: Journal) -> Iterator[str]:

@@ -8,9 +8,9 @@ import random
 import shutil
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,22 @@ DISK_FULL_FOR = 3
 STARTING = 5.0
 """Seconds after its start in which a process may still be opening the database for the first time."""
 STOPS = frozenset({"pause", "two_rule_sets"})
+LINGERS = 2.0
+"""Seconds after which an instant is over at the latest, while those are away who would do what is due."""
+
+
+@dataclass(frozen=True)
+class Away:
+    """What is away since ``at``, for so many more steps."""
+
+    kind: str
+    at: datetime
+    wall: datetime
+    steps: int
+
+    @property
+    def processes(self) -> tuple[str, ...]:
+        return harm.AWAY[self.kind]
 
 
 class StuckError(Exception):
@@ -80,9 +96,13 @@ class Wish:
     @property
     def command(self) -> str:
         """Return the command that runs it."""
+        return self.replay(self.faults)
+
+    def replay(self, faults: int) -> str:
+        """Return the command that runs it again, until so many faults."""
         planted = [f" --bug {name}" for name in self.bugs] + [f" --kind {name}" for name in self.kinds]
         return (
-            f"python -m tests.chaos --seed {self.seed} --faults {self.faults} --database {self.database}"
+            f"python -m tests.chaos --seed {self.seed} --faults {faults} --database {self.database}"
             + "".join(planted)
         )
 
@@ -126,6 +146,7 @@ class _Stage:
         self.waiting: dict[str, deque[Harm]] = {name: deque() for name in harm.PROCESSES}
         self.ambushes: deque[Harm] = deque()
         self.paused: dict[str, tuple[Harm, datetime, datetime, int]] = {}
+        self.away: Away | None = None
         self.dead: set[str] = set()
         self.deaths: list[str] = []
         self.fired = self.spoiled = 0
@@ -228,13 +249,19 @@ class _Stage:
         except StuckError as error:
             stuck = str(error)
         self._note_spoiled()
+        for slow in wire.slow(self.folder):
+            self.write(slow)
         for arrival in checks.of_notices(wire.arrivals(self.folder)):
             self.write(arrival)
         self.write(j.Ended(clock.now(), clock.wall()))
         with reading(self.engine) as connection:
             for record in records.end_state(connection):
                 self.write(record)
-            wrong = checks.of_database(connection)
+            wrong = [
+                *self.clerk.wrong,
+                *checks.of_database(connection),
+                *records.altered(connection, self.written),
+            ]
         return Outcome(
             j.Journal(tuple(self.written)),
             self.faults,
@@ -272,6 +299,7 @@ class _Stage:
             del self.pending[name]
         for name in list(self.paused):
             self._resume(name, now)
+        self._come_back(now)
         self.clerk.go_on(now)
         evening = now.replace(hour=20, minute=0) + timedelta(days=QUIET_DAYS)
         self._pass_time(evening)
@@ -280,9 +308,9 @@ class _Stage:
         self._visit(evening)
 
     def _pass_time(self, until: datetime) -> None:
-        """Visit every instant before ``until`` at which anything is to be done."""
+        """Visit every instant before ``until`` at which anything is to be done, if anybody is there to."""
         now = clock.now()
-        while True:
+        while not self._idle:
             with reading(self.engine) as connection:
                 ahead = self._ahead(connection)
             if ahead is None or ahead >= until:
@@ -313,6 +341,7 @@ class _Stage:
             self._settle(now)
             return
         chance = random.Random(f"{self.wish.seed}:step:{step.n}")
+        self._one_step_less(now)
         self._harm(chance, now)
         amid = chance.random() < 0.4
         if amid:
@@ -335,6 +364,9 @@ class _Stage:
 
     def _settle(self, now: datetime, changes: int = 0) -> None:
         """Wait until nothing is due or under way; with ``changes``, at most until so many were seen."""
+        if self._idle:
+            self._linger(now)
+            return
         until = time.monotonic() + PATIENCE
         seen: tuple[object, ...] = ()
         count, still, woken = 0, time.monotonic(), 0.0
@@ -365,6 +397,21 @@ class _Stage:
                 self.hosts.wake()
             time.sleep(POLL)
 
+    @property
+    def _idle(self) -> bool:
+        """Whether those are away without whom what is due stays so; a provider's failures are recorded."""
+        return self.away is not None and self.away.kind != "provider_away"
+
+    def _linger(self, now: datetime) -> None:
+        """Let those who are still there do what they can."""
+        until, seen, still = time.monotonic() + LINGERS, None, time.monotonic()
+        self.hosts.wake()
+        while (moment := time.monotonic()) < until and moment - still < STILL:
+            self._look_after(now)
+            if (fresh := self._signature(now)) != seen:
+                seen, still = fresh, moment
+            time.sleep(POLL)
+
     def _signature(self, now: datetime) -> tuple[bool, tuple[object, ...]] | None:
         """Return whether all is done, and what changes whenever anything is; ``None`` if nobody knows."""
         try:
@@ -390,7 +437,8 @@ class _Stage:
             if len(self.deaths) > DEATHS_MOST:
                 raise StuckError("processes end one after the other")
             self.dead.discard(name)
-            self.hosts.start(name)
+            if self.away is None or name not in self.away.processes:
+                self.hosts.start(name)
 
     def _found_no_database(self, name: str, status: int) -> bool:
         """Whether a process that was just starting says that the database is away: it is started again."""
@@ -462,8 +510,11 @@ class _Stage:
                 if len(self.waiting[drawn.target]) < WAITING_MOST:
                     self.waiting[drawn.target].append(drawn)
                 self._order(drawn.target)
+            elif drawn.kind in harm.AWAY:
+                self._go_away(drawn, now)
             elif drawn.kind in harm.WORDS:
-                hosts.spoil(self.gateway, drawn.target, drawn.kind, drawn.number)
+                if "sandbox" in self.hosts.running:
+                    hosts.spoil(self.gateway, drawn.target, drawn.kind, drawn.number)
             elif len(self.ambushes) < WAITING_MOST:
                 self.ambushes.append(drawn)
 
@@ -485,7 +536,7 @@ class _Stage:
 
     def _spring(self, now: datetime) -> None:
         """Let the next ambush happen, if so many changes have been seen since the last."""
-        if not self.ambushes or self.quiet:
+        if not self.ambushes or self.quiet or self.away:
             return
         first = self.ambushes[0]
         if first.after > 1:
@@ -546,6 +597,45 @@ class _Stage:
         self.hosts.await_sandbox()
         self._count("provider_killed", now, "sandbox", sends=SENDS)
 
+    def _go_away(self, drawn: Harm, now: datetime) -> None:
+        """End all processes of a kind, or Valkey, for hours or days of office time."""
+        if self.away is not None:
+            return
+        self.away = Away(drawn.kind, now, clock.wall(), drawn.after)
+        if drawn.kind == "valkey_away":
+            self.broker.kill()
+        for name in self.away.processes:
+            if name in self.paused:
+                self._resume(name, now)
+            self._strike(name)
+        if drawn.kind == "provider_away":
+            self.hosts.forget_sandbox()
+        self._await_deaths(now, self.away.processes)
+        # What that cut short, as any other kill does; that they are away is another fault.
+        for name in self.away.processes:
+            kind, sends = ("provider_killed", SENDS) if name == "sandbox" else ("kill", _sends(name))
+            self._count(kind, now, name, sends=sends)
+
+    def _one_step_less(self, now: datetime) -> None:
+        if self.away is not None:
+            self.away = replace(self.away, steps=self.away.steps - 1)
+            if self.away.steps <= 0:
+                self._come_back(now)
+
+    def _come_back(self, now: datetime) -> None:
+        if self.away is None:
+            return
+        was, self.away = self.away, None
+        if was.kind == "valkey_away":
+            self.broker.start(empty=True)
+        for name in was.processes:
+            self.hosts.start(name)
+        if was.kind == "provider_away":
+            self.hosts.await_sandbox()
+        self.faults[was.kind] += 1
+        target = was.kind.removesuffix("_away")
+        self.write(j.Fault(was.at, now, was.kind, target, wall=was.wall, wall_until=clock.wall()))
+
     def _database_cut(self, drawn: Harm, now: datetime) -> None:
         assert isinstance(self.database, hosts.Postgres)
         self.cut_at = time.monotonic()
@@ -567,7 +657,7 @@ class _Stage:
                 self._resume(name, now)
             self._strike(name)
         self.broker.kill()
-        self._await_deaths(now)
+        self._await_deaths(now, harm.PROCESSES)
         garbage = random.Random(drawn.number).randbytes(drawn.number * 17 % 8192)
         self.database.lose_power(garbage)
         self.broker.start(empty=drawn.number % 2 == 0)
@@ -575,9 +665,9 @@ class _Stage:
             self.hosts.start(name)
         self._count("power_loss", now, "machine", sends=SENDS)
 
-    def _await_deaths(self, now: datetime) -> None:
+    def _await_deaths(self, now: datetime, names: Sequence[str]) -> None:
         until = time.monotonic() + 10
-        while (alive := [n for n in harm.PROCESSES if n in self.hosts.running]) and time.monotonic() < until:
+        while (alive := [n for n in names if n in self.hosts.running]) and time.monotonic() < until:
             for name in self.hosts.ended():
                 self.dead.discard(name)
             time.sleep(POLL)

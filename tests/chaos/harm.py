@@ -46,7 +46,7 @@ PROVIDER: Sequence[tuple[str, int]] = (
     ("expired_token", 1),
 )
 """How a provider fails, and how often as compared with the others."""
-DOUBTFUL = frozenset({"timeout_after_accept", "drip", "reset"})
+DOUBTFUL = frozenset({"timeout_after_accept", "drip", "reset", "slow"})
 WORDS = {
     "timeout_after_accept": "provider_timeout",
     "drip": "provider_drip",
@@ -55,12 +55,16 @@ WORDS = {
     "5xx": "provider_5xx",
     "throttle": "provider_throttle",
     "expired_token": "provider_token",
+    "slow": "slow",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Harm:
-    """One fault to come. ``after``: at the so-manieth pass of its seam, or change that the driver sees."""
+    """One fault to come. ``after``: at the so-manieth pass of its seam, or change that the driver sees.
+
+    For what is away: the steps after which it comes back.
+    """
 
     kind: str
     target: str = ""
@@ -69,7 +73,17 @@ class Harm:
     number: int = 0
 
 
-COMMON: Sequence[tuple[str, int]] = (
+AWAY: dict[str, tuple[str, ...]] = {
+    "scanners_away": SCANNERS,
+    "workers_away": WORKERS,
+    "provider_away": ("sandbox",),
+    "valkey_away": (),
+}
+"""What is away for hours or days of office time, and the processes that are ended for so long."""
+STEPS_AWAY = (1, 1, 2, 3, 4, 8)
+"""For how many steps: some four make a working day."""
+
+COMMON: Sequence[tuple[str, float]] = (
     ("seam_kill", 44),
     ("kill", 14),
     ("pause", 10),
@@ -79,9 +93,10 @@ COMMON: Sequence[tuple[str, int]] = (
     ("valkey_killed", 2),
     ("provider_killed", 1),
     ("two_rule_sets", 2),
+    *((kind, 0.5) for kind in AWAY),
 )
-OF_SQLITE: Sequence[tuple[str, int]] = (("disk_full", 5), ("power_loss", 2))
-OF_POSTGRES: Sequence[tuple[str, int]] = (("database_cut", 6), ("database_restarted", 1))
+OF_SQLITE: Sequence[tuple[str, float]] = (("disk_full", 5), ("power_loss", 2))
+OF_POSTGRES: Sequence[tuple[str, float]] = (("database_cut", 6), ("database_restarted", 1))
 
 
 def draw(chance: random.Random, database: str, only: Collection[str] = ()) -> Harm:
@@ -107,6 +122,8 @@ def draw(chance: random.Random, database: str, only: Collection[str] = ()) -> Ha
             how = chance.choices([k for k, _ in PROVIDER], [w for _, w in PROVIDER])[0]
             channel = "wecom" if how == "expired_token" else chance.choice(CHANNELS)
             return Harm(how, channel, number=chance.choice([1, 1, 1, 2, 3]))
+        case _ if kind in AWAY:
+            return Harm(kind, after=chance.choice(STEPS_AWAY))
     return Harm(kind, after=chance.randint(1, 6), number=chance.randrange(1000))
 
 

@@ -124,7 +124,8 @@ class CaseEvent:
     registered and moved. ``signer``: the person who signed, if it is one on file. ``imported``: '' for an act
     of the office, ``today`` or ``catch_up`` for what an import let happen with a move of its own (the steps
     with which a case first becomes registered and assigned). ``wall`` is when its transaction was known to be
-    committed; ``wall_before``, when it was begun. ``together``: one transaction with the record before it.
+    committed; ``wall_before``, when it was begun; ``by``, who did it. ``together``: one transaction with the
+    record before it.
     """
 
     at: datetime
@@ -138,6 +139,7 @@ class CaseEvent:
     together: bool = False
     wall_before: datetime | None = None
     wall: datetime | None = None
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ class FilingEvent:
     on: date
     wall_before: datetime | None = None
     wall: datetime | None = None
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,13 +51,14 @@ def _outcomes(runs: Iterable[Figures]) -> Iterator[Sequence[object]]:
     yield (
         *("database", "seed"),
         *(title for title, _ in COLUMNS),
-        *("repeats, of them marked", "violations", "minutes"),
+        *("repeats, of them marked", "faults between bytes and record, and that may be"),
+        *("violations", "minutes"),
     )
     for run in runs:
         counted = [run[name] for _, name in COLUMNS]
-        repeats = f"{run['repeats']}, {run['marked']}"
+        repeats = f"{run['repeats']}, {run['marked']}", f"{run['between']}, {run['maybe_between']}"
         minutes = round(run["seconds"] / 60)
-        yield run["database"], str(run["seed"]), *counted, repeats, f"**{run['violations']}**", minutes
+        yield run["database"], str(run["seed"]), *counted, *repeats, f"**{run['violations']}**", minutes
 
 
 def _counts(runs: Sequence[Figures]) -> Iterator[Sequence[object]]:

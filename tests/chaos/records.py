@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,8 @@ from daemon.store.tables import (
     units,
 )
 from tests.chaos import journal as j
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def config_files(folder: Path) -> dict[str, str]:
@@ -87,8 +91,29 @@ def new_events(
         if row.subject_kind == "case":
             found.append(_case_event(connection, row, subject, began, known, together=bool(found)))
         elif row.subject_kind == "filing":
-            found.append(j.FilingEvent(row.recorded_at, subject, row.kind, row.effective_on, began, known))
+            when = (row.effective_on, began, known)
+            found.append(j.FilingEvent(row.recorded_at, subject, row.kind, *when, row.by))
     return found
+
+
+def altered(connection: Connection, written: Iterable[j.Record]) -> Iterator[str]:
+    """Yield each event that is on file otherwise than it was when its act was journalled, or not at all.
+
+    The table of events is the audit: who did what, and when. Nothing in it may change or go.
+    """
+    kinds = (j.CaseEvent, j.FilingEvent)
+    journalled = Counter(_lasting(record) for record in written if isinstance(record, kinds))
+    on_file = Counter(map(_lasting, new_events(connection, 0, _NEVER, _NEVER)))
+    for sign, left in (("journalled", journalled - on_file), ("on file", on_file - journalled)):
+        yield from (f"an event is only {sign}: {event}" for event in left)
+
+
+def _lasting(event: j.CaseEvent | j.FilingEvent) -> j.CaseEvent | j.FilingEvent:
+    """Return an event without what is known while it happens only: wall clock, transaction, first unit."""
+    if isinstance(event, j.CaseEvent):
+        unit = None if event.kind == "registered" else event.unit
+        return replace(event, unit=unit, wall=None, wall_before=None, together=False)
+    return replace(event, wall=None, wall_before=None)
 
 
 def _case_event(
@@ -111,6 +136,7 @@ def _case_event(
         together=together,
         wall_before=began,
         wall=known,
+        by=row.by,
     )
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from daemon import deliver, loop, release, scan
+from daemon import clock, deliver, loop, release, scan
 from daemon.store import decisions
 from jobs.hints import Hints
 
@@ -44,6 +44,8 @@ WORK_SEAMS = ("claimed", "looked", "opened", "sent", "recording", "recorded")
 IN_TRANSACTION = frozenset({"storing", "releasing", "recording"})
 BETWEEN_BYTES_AND_RECORD = frozenset({"sent", "recording"})
 FULL_SECONDS = 0.1
+SLOW_SECONDS = 0.6
+"""By the clock of leases; a call may take 0.8 s."""
 SMALL = 4096
 """What a file may still hold when the disk is full: every write beyond it fails, as the kernel says it."""
 
@@ -75,7 +77,9 @@ class Seams:
 
     def __init__(self, folder: Path, process: str) -> None:
         self._order_file, self._fired = folder / f"{process}.order", folder / "fired.jsonl"
+        self._slow = folder / "slow.jsonl"
         self._process = process
+        self.own = threading.local()
         self._lock = threading.Lock()
         self._order: Order | None = None
         self._passes = 0
@@ -118,6 +122,17 @@ class Seams:
         else:
             # To this thread: one that is sent to the process may reach it some time later.
             signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+
+    def took(self, channel: str) -> None:
+        """Note a try that has lasted so long that its call may have been given up, or its lease run out.
+
+        The machine was busy, or time was put forward: no fault was injected, and one happened all the same.
+        """
+        if clock.monotonic() - self.own.opened_at < SLOW_SECONDS:
+            return
+        line = {"at": clock.now().isoformat(), "wall": clock.wall().isoformat(), "channel": channel}
+        with self._lock, self._slow.open("a", encoding="utf-8") as slow:
+            slow.write(json.dumps(line | {"kind": "slow"}) + "\n")
 
     def _fill(self, seconds: float) -> None:
         """Let the disk be full for a while: by the kernel's limit to the size of files."""
@@ -207,14 +222,22 @@ def _wrap_worker(seams: Seams) -> None:
         "record",
         lambda _self, outcome: seams.passed("recording", ids=[outcome.letter.claimed.id]),
     )
-    record = one._record_and_open
+    send, record = one._send, one._record_and_open
+
+    def sent(self: Any, letter: Any, opened: Any, *rest: Any) -> Any:
+        outcome = send(self, letter, opened, *rest)
+        seams.own.opened_at = opened.at
+        seams.took(letter.claimed.channel)
+        return outcome
 
     def recorded(self: Any, connection: Any, outcome: Any, *rest: Any) -> Any:
         opened = record(self, connection, outcome, *rest)
         if outcome is not None:
+            seams.took(outcome.letter.claimed.channel)
             seams.passed("recorded", ids=[outcome.letter.claimed.id])
         return opened
 
+    setattr(one, "_send", sent)  # noqa: B010 - mypy knows its type
     setattr(one, "_record_and_open", recorded)  # noqa: B010 - mypy knows its type
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
 from pathlib import Path
@@ -104,6 +104,8 @@ class Clerk:
     done: dict[str, int] = field(default_factory=dict)
     hired: int = 0
     refused: int = 0
+    wrong: list[str] = field(default_factory=list)
+    """What is on file otherwise than it was asked."""
     paused: tuple[datetime, datetime] | None = None
     """Since when delivery is paused, in office and in wall time."""
     _only: frozenset[int] = frozenset()
@@ -145,7 +147,7 @@ class Clerk:
         number = chance.randrange(1000, 9999)
         draft = Case(0, campaign, "", unit, f"磐石样例{number}号公司", State.REPORTED, category="其他")
         day = self._today(now) - timedelta(days=chance.choice([0, 0, 0, 1, 3]))
-        with self._journalled(now):
+        with self._journalled(now, {"kind": "registered", "on": day, "unit": unit, "by": "冯值班"}):
             case = acts.add_case(self.engine, rules, draft, now, on=day, by="冯值班")
         if chance.random() < 0.6:
             self._assign_one(chance, now, case)
@@ -167,8 +169,9 @@ class Clerk:
             held = people.directory(connection, self._today(now))
             persons = people.load_all(connection)
         line = held.resolve((Role.UNIT_LIAISON, Role.UNIT_HEAD), case.unit)
-        by = persons[chance.choice(line).person].name if line else "单位"
-        return self._happens(now, case, EventKind.SIGNED, by=by)
+        signer = chance.choice(line).person if line else None
+        by = persons[signer].name if signer else "单位"
+        return self._happens(now, case, EventKind.SIGNED, by=by, signer=signer)
 
     def _progress(self, chance: random.Random, now: datetime) -> bool:
         return self._to_one(chance, now, EventKind.PROGRESS, State.SIGNED, State.ASSIGNED)
@@ -224,7 +227,7 @@ class Clerk:
         case = self._one(chance, *set(State) - {State.REPORTED, State.REGISTERED})
         if case is None:
             return False
-        with self._journalled(now):
+        with self._journalled(now, {"case": case.no, "kind": "undone", "by": "冯值班"}):
             acts.undo(self.engine, self.rules(), case.no, "冯值班", "录错", now)
         return True
 
@@ -251,7 +254,7 @@ class Clerk:
             return False
         one = chance.choice(found)
         assert one.unit is not None
-        with self._journalled(now):
+        with self._journalled(now, {"kind": word, "on": self._today(now), "by": "冯值班"}):
             acts.on_filing(
                 self.engine, rules, campaigns[one.campaign].id, one.key, one.unit, word, now, by="冯值班"
             )
@@ -426,14 +429,17 @@ class Clerk:
         due_on: date | None = None,
         unit: int | None = None,
         changes: dict[str, object] | None = None,
+        signer: int | None = None,
     ) -> bool:
         event = Event(kind, self._today(now), by, note, due_on, unit, changes)
-        with self._journalled(now):
+        asked: dict[str, object] = {"case": case.no, "kind": kind.value, "on": self._today(now), "unit": unit}
+        asked |= {"by": by, "due_on": due_on or (changes or {}).get("due_on"), "signer": signer}
+        with self._journalled(now, asked):
             acts.on_case(self.engine, self.rules(), case.no, event, now)
         return True
 
-    def _journalled(self, now: datetime) -> _Journalled:
-        return _Journalled(self)
+    def _journalled(self, now: datetime, asked: Mapping[str, object]) -> _Journalled:
+        return _Journalled(self, {"at": now, **asked})
 
     def _cases(self, *states: State) -> list[Case]:
         with reading(self.engine) as connection:
@@ -458,21 +464,30 @@ class Clerk:
 
 
 class _Journalled:
-    """One act on cases or filings: what the table of events has more afterwards is journalled."""
+    """One act on cases or filings: what the table of events has more afterwards is journalled.
 
-    def __init__(self, clerk: Clerk) -> None:
-        self._clerk = clerk
+    One of those is what was asked, to the letter; else the journal's truth would be the service's own.
+    """
+
+    def __init__(self, clerk: Clerk, asked: Mapping[str, object]) -> None:
+        self._clerk, self._asked = clerk, asked
 
     def __enter__(self) -> None:
         with reading(self._clerk.engine) as connection:
             self._last = records.last_event(connection)
         self._began = clock.wall()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, refused: object, *_: object) -> None:
         known = clock.wall()
         with reading(self._clerk.engine) as connection:
-            for record in records.new_events(connection, self._last, self._began, known):
-                self._clerk.write(record)
+            found = records.new_events(connection, self._last, self._began, known)
+        for record in found:
+            self._clerk.write(record)
+        if refused is None and not any(self._is_asked(record) for record in found):
+            self._clerk.wrong.append(f"asked for {self._asked}, on file is {found}")
+
+    def _is_asked(self, record: j.Record) -> bool:
+        return all(getattr(record, name, None) == value for name, value in self._asked.items())
 
 
 def chosen(sheet: Sheet) -> Sheet:

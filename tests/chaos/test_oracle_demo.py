@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -67,7 +68,7 @@ def _arrived(connection: Connection, seats: j.Directory) -> Iterator[j.Record]:
     people = {person.id: person for person in seats.people}
     a, d, n = attempts.c, deliveries.c, notices.c
     query = (
-        select(a.opened_at, d.channel, d.notice_id, n.person_id)
+        select(a.opened_at, a.said, d.channel, d.notice_id, n.person_id)
         .join_from(attempts, deliveries, a.delivery_id == d.id)
         .join(notices, n.id == d.notice_id)
         .where(a.outcome == "sent", d.channel != "manual")
@@ -75,7 +76,7 @@ def _arrived(connection: Connection, seats: j.Directory) -> Iterator[j.Record]:
     for row in connection.execute(query):
         address = getattr(people[row.person_id], row.channel)
         found = tuple(items.get(row.notice_id, ()))
-        yield j.Arrival(row.opened_at, row.channel, address, found, notice=row.notice_id)
+        yield j.Arrival(row.opened_at, row.channel, address, found, notice=row.notice_id, text=row.said)
 
 
 def test_it_finds_nothing_wrong(told: j.Journal) -> None:
@@ -89,3 +90,49 @@ def test_it_would_have_missed_nearly_everything(told: j.Journal) -> None:
     lost = [one for one in judge(silent) if one.kind == "lost"]
     assert len(said) > 50
     assert len(lost) >= 0.95 * len(said)
+
+
+ELSEWHERE = j.Fault(
+    datetime.combine(SINCE, time(3), ZONE), datetime.combine(SINCE, time(3), ZONE), "kill", "scan-0"
+)
+
+
+@pytest.mark.parametrize("state", ["manual", "done", "failed"])
+def test_one_failed_try_and_a_fault_somewhere_excuse_nothing(told: j.Journal, state: str) -> None:
+    """Every third notice was given up after its first try; no provider failed, and nobody did it by hand."""
+    given_up = {notice.id for notice in told.of(j.Notice)[::3] if notice.kind == "rungs"}
+    kinds = kinds_of(j.journal([*_given_up(told, given_up, state), ELSEWHERE]))
+    assert kinds["lost"] >= 0.9 * len(given_up), kinds
+
+
+def _given_up(told: j.Journal, which: set[int], state: str) -> Iterator[j.Record]:
+    for record in told.records:
+        match record:
+            case j.Arrival(notice=notice) if notice in which:
+                continue
+            case j.Attempt(notice=notice) if notice in which:
+                yield replace(record, outcome="failed", delivery_state="failed")
+            case j.Notice(id=notice) if notice in which:
+                yield replace(record, state=state, ended_at=record.sent_at)
+            case _:
+                yield record
+
+
+def test_each_marked_repeat_needs_a_fault_of_its_own(told: j.Journal) -> None:
+    """As if everything had been sent twice, and one provider had failed once."""
+    first = [arrival for arrival in told.of(j.Arrival) if arrival.items]
+    again = [replace(one, at=one.at + timedelta(minutes=1), repeat=True) for one in first]
+    fault = j.Fault(first[0].at, first[0].at, "provider_timeout", first[0].channel, doubt=True)
+    for faults in ([], [fault]):
+        kinds = kinds_of(j.journal([*told.records, *again, *faults]))
+        assert kinds["repeated"] == len(again) - len(faults)
+
+
+def test_a_note_must_say_what_there_is_to_do(told: j.Journal) -> None:
+    """As if each morning's note had been about something else."""
+    other = [replace(r, text="今日一切正常") if isinstance(r, j.Arrival) else r for r in told.records]
+    assert set(kinds_of(j.journal(other))) == {"silent"}
+
+
+def kinds_of(journal: j.Journal) -> Counter[str]:
+    return Counter(found.kind for found in judge(journal))

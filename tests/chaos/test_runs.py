@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
+from pathlib import Path
 
 import pytest
 
 from tests.acceptance.program import Answer, answered
+from tests.chaos import harm
 
 SECONDS = 300.0
 
@@ -32,10 +35,15 @@ def test_faults_lose_nothing_and_repeat_nothing_unsaid(database: str) -> None:
         ("lost-touch", ("--faults", 20), ("lost", "late")),
         ("swallowed-conflict", ("--faults", 12, "--kind", "pause:planned"), ("lost", "late")),
         ("reminder-after-closure", ("--faults", 20), ("stale",)),
+        ("always-again", ("--faults", 20), ("repeated",)),
+        ("silent-note", ("--faults", 20), ("silent",)),
     ],
 )
 def test_a_planted_bug_is_found(bug: str, how: tuple[object, ...], broken: tuple[str, ...]) -> None:
-    """Two processes race: a seed that shows the bug may, on another machine, need a second one."""
+    """Two processes race: a seed that shows the bug may, on another machine, need a second one.
+
+    Without the bug the same seed shows nothing.
+    """
     for seed in range(1, 6):
         done = run("--seed", seed, "--bug", bug, *how)
         if done.code:
@@ -44,3 +52,24 @@ def test_a_planted_bug_is_found(bug: str, how: tuple[object, ...], broken: tuple
     kinds = {line.split()[3].rstrip(":") for line in done.err.splitlines() if line.startswith("VIOLATION 20")}
     assert kinds & set(broken), done.err
     assert f"--seed {seed} " in done.err, "it says how to replay"
+    assert sound(seed, how).code == 0
+
+
+@cache
+def sound(seed: int, how: tuple[object, ...]) -> Answer:
+    return run("--seed", seed, *how)
+
+
+def test_an_outage_of_days_loses_nothing() -> None:
+    away = [word for kind in harm.AWAY for word in ("--kind", kind)]
+    done = run("--seed", 1, "--faults", 20, "--minutes", 1, *away)
+    assert done.code == 0, done.err
+    assert set(done.last["by_kind"]) >= set(harm.AWAY) - {"provider_away"}
+
+
+def test_what_shows_a_violation_is_kept(tmp_path: Path) -> None:
+    done = run("--seed", 1, "--faults", 5, "--bug", "always-again", "--folder", tmp_path)
+    assert done.code == 1
+    journal = tmp_path / "run" / "journal.jsonl"
+    assert f"--judge {journal}" in done.err
+    assert run("--judge", journal).code == 1

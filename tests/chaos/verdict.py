@@ -7,9 +7,11 @@ from typing import Any
 
 from tests.chaos import checks
 from tests.chaos.driver import Outcome, Wish
-from tests.chaos.harm import BETWEEN
-from tests.chaos.journal import Arrival, Attempt, CaseEvent, Decided, Fault, FilingEvent, Journal, Notice
+from tests.chaos.harm import BETWEEN, DOUBTFUL, WORDS
+from tests.chaos.journal import Arrival, CaseEvent, Decided, Fault, FilingEvent, Journal, Notice
 from tests.chaos.oracle import judge
+
+DOUBTED = frozenset(WORDS[kind] for kind in DOUBTFUL)
 
 
 def of(outcome: Outcome) -> list[str]:
@@ -22,6 +24,17 @@ def of(outcome: Outcome) -> list[str]:
 def of_journal(journal: Journal) -> list[str]:
     """Return what the checks and the oracle find wrong in a journal."""
     return [*checks.violations(journal), *(f"{violation.at} {violation}" for violation in judge(journal))]
+
+
+def between(journal: Journal) -> dict[str, int]:
+    """Count the faults that fell between bytes and record, and those that may have, for all one knows.
+
+    The first are those at the two seams there, and the providers that took a message and did not say so; the
+    others struck a worker, a database or the providers while something may have been on its way.
+    """
+    doubted = [fault for fault in journal.of(Fault) if fault.doubt]
+    surely = [fault for fault in doubted if fault.seam in BETWEEN or fault.kind in DOUBTED]
+    return {"between": len(surely), "maybe_between": len(doubted) - len(surely)}
 
 
 def figures(wish: Wish, outcome: Outcome, wrong: list[str]) -> dict[str, Any]:
@@ -46,9 +59,7 @@ def figures(wish: Wish, outcome: Outcome, wrong: list[str]) -> dict[str, Any]:
         "items": len({number for arrival in arrivals for number in arrival.items}),
         "repeats": repeats,
         "marked": marked,
-        "doubts": sum(attempt.repeat for attempt in journal.of(Attempt)),
-        "faults_between_bytes_and_record": sum(fault.doubt for fault in faults),
-        "at_those_seams": sum(fault.seam in BETWEEN for fault in faults),
+        **between(journal),
         "process_starts": outcome.starts,
         "instants": outcome.instants,
         "days": outcome.days,

@@ -92,6 +92,11 @@ def spoiled(folder: Path) -> list[Fault]:
     return [_fault(line) for line in _lines(folder / SPOILED)]
 
 
+def slow(folder: Path) -> list[Fault]:
+    """Return the tries that lasted so long that they may have been given up, though nothing was injected."""
+    return [_fault(line) for line in _lines(folder / "slow.jsonl")]
+
+
 def _fault(line: Mapping[str, Any]) -> Fault:
     at, wall = datetime.fromisoformat(line["at"]), datetime.fromisoformat(line["wall"])
     kind = line["kind"]

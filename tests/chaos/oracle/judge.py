@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -17,6 +17,7 @@ from tests.chaos.journal import (
     Attempt,
     CaseEvent,
     Decided,
+    DoneByHand,
     Ended,
     Fault,
     Gap,
@@ -27,19 +28,26 @@ from tests.chaos.journal import (
     Person,
     Tallied,
 )
+from tests.chaos.oracle import notes
 from tests.chaos.oracle.days import FRESH, slot
 from tests.chaos.oracle.owed import Judgement, Owed, all_owed
 from tests.chaos.oracle.people import reached
+from tests.chaos.oracle.repeats import CARRIERS, Repeat, pairs, unexplained
 from tests.chaos.oracle.replay import Seating, Silence, State, SubjectName, World, replay
 
 PROMPT = timedelta(minutes=25)
 """In office time: patience for planning (5), spread at a window's opening (9), off the half hour (1), and as
 much again. What is on time leaves within it."""
+NOTE_CHANNELS = ("wecom", "email")
 IN_FLIGHT = timedelta(seconds=60)
 """In wall time: from a worker's look to the last byte at the provider. A worker that sleeps longer than one
 call may take (20 s) must not send."""
 BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 240))
 """The longest pauses between tries after definite failures."""
+SMS_APART, SMS_A_DAY = timedelta(seconds=30), 10
+"""What a provider of short messages takes to one number: the same words no sooner, and no more a day."""
+RESENT = 1
+"""How often bytes of unknown fate are sent again."""
 WORKERS_LOST = 5
 """So many in a row that were lost with one message in hand are taken to have been lost of it."""
 SLEEPY = timedelta(minutes=10)
@@ -56,6 +64,16 @@ class Violation:
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.words}"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that the office must be told of: a kind of :mod:`notes`, and the name a note has for it."""
+
+    kind: str
+    name: str
+    since: datetime
+    ended: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +141,7 @@ class Judge:
         yield from self.check_pauses()
         yield from self.check_folds()
         yield from self.check_repeats()
+        yield from self.check_failures()
         for owed in self.obligations:
             yield from self.check_owed(owed)
         yield from self.check_stuck()
@@ -372,21 +391,18 @@ class Judge:
         by_channel: dict[tuple[int, str], list[Arrival]] = defaultdict(list)
         for said in self.said:
             by_channel[said.item.id, said.arrival.channel].append(said.arrival)
-        unmarked: set[int] = set()
-        repeats: dict[int, Arrival] = {}
+        repeats: dict[int, Repeat] = {}
         for (number, channel), arrivals in by_channel.items():
-            for first, again in itertools.pairwise(arrivals):
-                if not again.repeat and id(again) not in unmarked:
-                    unmarked.add(id(again))
-                    words = f"item {number} came again by {channel} {_t(again.at, self)}"
-                    yield Violation(
-                        "said twice", f"{words}, after {_t(first.at, self)}, and is not marked", again.at
-                    )
-                repeats[id(again)] = again
-        doubts = [fault for fault in self.faults if fault.doubt]
-        if len(repeats) > sum(max(1, fault.sends) for fault in doubts):
-            words = f"{len(repeats)} messages came again; {len(doubts)} faults may explain that"
-            yield Violation("said twice", words)
+            for each in pairs(arrivals):
+                if not each.again.repeat and id(each.again) not in repeats:
+                    words = f"item {number} came again by {channel} {_t(each.again.at, self)}"
+                    words += f", after {_t(each.earlier.at, self)}, and is not marked"
+                    yield Violation("said twice", words, each.again.at)
+                repeats[id(each.again)] = each
+        for each in unexplained(list(repeats.values()), self.faults):
+            words = f"items {each.again.items} came again by {each.again.channel} {_t(each.again.at, self)}"
+            words += f", after {_t(each.earlier.at, self)}, and no fault between bytes and record explains it"
+            yield Violation("repeated", words, each.again.at)
         yield from self._doubled()
 
     def _doubled(self) -> Iterator[Violation]:
@@ -458,7 +474,8 @@ class Judge:
         if len(set(sets)) == 1:
             for person in sorted(everybody):
                 yield from self._check_person(owed, part, [person], deadline)
-        else:  # the holder changed while it was on its way: one of them must have been told
+        elif not any(all(self._excused(owed, p, deadline, part) for p in people) for people in sets):
+            # The holder changed while it was on its way: one of them must have been told.
             yield from self._check_person(owed, part, sorted(everybody), deadline)
 
     def _holders(
@@ -539,10 +556,10 @@ class Judge:
     def _accounted_for(self, item: Item, owed: Owed) -> bool:
         """Whether an item that did not arrive is in a person's hands, who has been told."""
         notice = self.notices.get(item.notice) if item.notice else None
-        if notice and notice.state in ("manual", "done"):
-            return self._unreachable(item.person, owed) or self._tried(notice.id)
-        if notice and notice.state == "failed":
-            return self._tried(notice.id) or self._killed_its_workers(notice)
+        if notice and notice.state in ("manual", "done", "failed"):
+            by_hand = notice.state != "done" or notice.id in self._done_by_hand
+            channels = {channel for leg in owed.rung.legs for channel in leg}
+            return by_hand and (self._tried(notice, channels) or self._killed_its_workers(notice))
         return owed.rung.approval and self._awaits(item, owed, notice)
 
     def _awaits(self, item: Item, owed: Owed, notice: Notice | None) -> bool:
@@ -560,13 +577,9 @@ class Judge:
             return True
         return until > self.end or (not given and notice is not None and notice.state == "waiting")
 
-    def _unreachable(self, person: int, owed: Owed) -> bool:
-        channels = {channel for leg in owed.rung.legs for channel in leg}
-        return any(
-            p.id == person and not any(_address(p, c) for c in channels)
-            for seating in self.world.seatings
-            for p in seating.directory.people
-        )
+    @cached_property
+    def _done_by_hand(self) -> frozenset[int]:
+        return frozenset(done.notice for done in self.journal.of(DoneByHand))
 
     def _killed_its_workers(self, notice: Notice) -> bool:
         """Whether it was set aside, without a try, since so many in a row were lost with it in hand."""
@@ -581,10 +594,62 @@ class Judge:
         ]
         return len(lost) >= WORKERS_LOST and not any(a.notice == notice.id for a in self.attempts)
 
-    def _tried(self, notice: int) -> bool:
-        """Whether every way was tried and failed, as faults explain."""
-        mine = [a for a in self.attempts if a.notice == notice and a.channel != "manual"]
-        return bool(mine) and bool(self.faults) and all(a.outcome not in ("", "sent") for a in mine)
+    def _tried(self, notice: Notice, channels: Iterable[str]) -> bool:
+        """Whether every way to a person was tried to its end, and faults explain that none led there."""
+        return all(self._is_exhausted(notice, channel) for channel in channels)
+
+    def _is_exhausted(self, notice: Notice, channel: str) -> bool:
+        """Whether a channel has no address, or refused for good, or failed at every pause that there is."""
+        mine = self._tries.get((notice.id, channel), [])
+        if not mine:
+            return self._lacks(notice.person, channel)
+        if not all(self._is_explained(attempt) for attempt in mine):
+            return False
+        unknown = sum(attempt.outcome == "unknown" for attempt in mine)
+        return mine[-1].outcome == "refused" or unknown > RESENT or len(mine) > len(BACKOFF)
+
+    def _lacks(self, person: int, channel: str) -> bool:
+        return any(
+            p.id == person and not _address(p, channel)
+            for seating in self.world.seatings
+            for p in seating.directory.people
+        )
+
+    @cached_property
+    def _tries(self) -> Mapping[tuple[int, str], list[Attempt]]:
+        found: dict[tuple[int, str], list[Attempt]] = defaultdict(list)
+        for attempt in self.attempts:
+            found[attempt.notice, attempt.channel].append(attempt)
+        return found
+
+    def _is_explained(self, attempt: Attempt) -> bool:
+        """Whether a fault befell a try's channel, or those who carried it, while it was under way."""
+        return self._is_throttled(attempt) or any(
+            fault.target in (attempt.channel, "provider") or fault.target.startswith(CARRIERS)
+            for fault in self.faults
+            if fault.at <= (attempt.closed_at or self.end) and attempt.opened_at <= fault.until
+        )
+
+    def _is_throttled(self, attempt: Attempt) -> bool:
+        """Whether a provider of short messages had just taken one to that number, or enough for that day."""
+        if attempt.channel != "sms":
+            return False
+        person, at = self.notices[attempt.notice].person, attempt.opened_at
+        mine = [
+            taken.at
+            for taken in self.arrivals
+            if taken.channel == "sms" and self.notices[taken.notice or attempt.notice].person == person
+        ]
+        today = [one for one in mine if self.world.day(one) == self.world.day(at)]
+        return any(at - SMS_APART <= one <= at for one in mine) or len(today) >= SMS_A_DAY
+
+    def check_failures(self) -> Iterator[Violation]:
+        """No try fails without a fault."""
+        for attempt in self.attempts:
+            if attempt.outcome in ("failed", "refused", "unknown") and not self._is_explained(attempt):
+                words = f"notice {attempt.notice} by {attempt.channel}, try {attempt.number}"
+                when = f"{attempt.outcome} {_t(attempt.opened_at, self)}"
+                yield Violation("failed", f"{words}, {when}, though no fault befell it", attempt.opened_at)
 
     def _muted(self, person: int, owed: Owed, until: datetime, part: str = "to") -> bool:
         """Whether a person was muted while what is owed was on its way; a copy falls with what it copies."""
@@ -734,8 +799,8 @@ class Judge:
 
     def check_told_of(self) -> Iterator[Violation]:
         """What is held, failed or reached nobody, the office has been told of by the next morning."""
-        notes = self._notes
-        for since, words in self._troubles():
+        for trouble in self._troubles():
+            since = trouble.since
             office = any(
                 reached(s.directory, ("office.duty", "office.director"), None, self.world.day(since))
                 for s in _within(self.world.seatings, since, since)
@@ -747,42 +812,50 @@ class Judge:
             morning = slot(bundle, since, since, rules.hours, rules.calendar, self.zone)
             morning = slot(bundle, morning + SLEEPY, morning, rules.hours, rules.calendar, self.zone)
             deadline = self._allow(since, morning)
-            if deadline < self.end and not any(since <= at <= deadline for at in notes):
-                yield Violation("silent", f"{words}; the office was not told by {_t(deadline, self)}", since)
+            if deadline < (trouble.ended or self.end) and not any(
+                since <= at <= deadline and notes.names(text, trouble.kind, trouble.name)
+                for at, text in self._notes
+            ):
+                words = f"{trouble.name} is {trouble.kind} since {_t(since, self)}"
+                yield Violation("silent", f"{words}; no note says so by {_t(deadline, self)}", since)
 
     @cached_property
-    def _notes(self) -> list[datetime]:
-        """When the office was told; who has no address for it finds its note among the tasks by hand."""
-        notes = {n.id: n for n in self.notices.values() if n.kind == "note"}
-        by_hand = [n for n in notes.values() if n.state in ("manual", "done") and self._only_by_hand(n)]
-        told = [n.sent_at for n in by_hand if n.sent_at]
-        return sorted([*told, *(a.at for a in self.arrivals if a.notice in notes)])
+    def _notes(self) -> list[tuple[datetime, str]]:
+        """What the office was told, and when; who has no address finds its note among the tasks by hand."""
+        found = {n.id: n for n in self.notices.values() if n.kind == "note"}
+        by_hand = [
+            (n.sent_at, n.text)
+            for n in found.values()
+            if n.state in ("manual", "done") and n.sent_at and self._tried(n, NOTE_CHANNELS)
+        ]
+        return [*by_hand, *((a.at, a.text) for a in self.arrivals if a.notice in found)]
 
-    def _only_by_hand(self, note: Notice) -> bool:
-        lacking = any(
-            p.id == note.person and not (p.email or p.wecom)
-            for seating in self.world.seatings
-            for p in seating.directory.people
-        )
-        return lacking or self._tried(note.id)
-
-    def _troubles(self) -> Iterator[tuple[datetime, str]]:
-        for notice in self.notices.values():
-            since = {"manual": notice.sent_at, "failed": notice.ended_at, "waiting": notice.created_at}.get(
-                notice.state
-            )
-            if since and notice.kind != "note":
-                yield since, f"notice {notice.id} is {notice.state} since {_t(since, self)}"
+    def _troubles(self) -> Iterator[Trouble]:
+        """Yield what the office must know of, with when it began, and when it was over."""
+        yield from self._of_notices()
         for gap in self.journal.of(Gap):
-            if gap.resolved_at is None:
-                yield gap.since, f"decision {gap.decision} reached nobody since {_t(gap.since, self)}"
+            yield Trouble("unaddressed", self.decided[gap.decision].rung, gap.since, gap.resolved_at)
         for item in self.items.values():
-            told = item.reason in ("lapsed", "deadline_passed", "muted")
-            if item.state == "dropped" and told and item.closed_at:
-                yield item.closed_at, f"item {item.id} {item.reason} {_t(item.closed_at, self)}"
+            kind = {"lapsed": "lapsed", "deadline_passed": "lapsed", "muted": "muted"}.get(item.reason)
+            if item.state == "dropped" and kind and item.closed_at:
+                yield Trouble(kind, self.decided[item.decision].rung, item.closed_at)
         for row in self.decided.values():
             if row.outcome in ("lapsed", "muted"):
-                yield row.decided_at, f"decision {row.id} {row.outcome} {_t(row.decided_at, self)}"
+                yield Trouble(row.outcome, row.rung, row.decided_at)
+
+    def _of_notices(self) -> Iterator[Trouble]:
+        done = {record.notice: record.at for record in self.journal.of(DoneByHand)}
+        for notice in self.notices.values():
+            if notice.kind == "note":
+                continue
+            name = f"{notice.id}号"
+            if notice.state in ("manual", "done") and notice.sent_at:
+                yield Trouble("manual", name, notice.sent_at, done.get(notice.id))
+            if notice.state == "failed" and notice.ended_at:
+                yield Trouble("failed", name, notice.ended_at)
+            approved = self._approved_at.get(notice.id, [])
+            if (notice.state == "waiting" or approved) and notice.created_at:
+                yield Trouble("waiting", name, notice.created_at, min(approved, default=None))
 
     def check_tally(self) -> Iterator[Violation]:
         """The tally agrees with the events."""
