@@ -27,8 +27,8 @@ looked at; one that was ended early takes what had come by then. A pause is an o
 after it, if it is still to be said; nothing leaves in it but what was in flight.
 
 Not judged: conditions on ``key``, amounts and words of a case; cron; renamed rungs (``was``); budgets, the
-gate on floods, rehearsal; what the texts say, but for the office's notes. The oracle raises ``UnsupportedError`` where a rule needs what
-it does not know.
+gate on floods, rehearsal; what the texts say, but for the office's notes. The oracle raises
+``UnsupportedError`` where a rule needs what it does not know.
 """
 
 from tests.chaos.oracle.days import UnsupportedError
