@@ -30,8 +30,8 @@ def between(journal: Journal) -> dict[str, int]:
     """Count the faults that fell between bytes and record, and those that may have, for all one knows.
 
     The first are those at the two seams there, and the providers that took a message and did not say so; the
-    others struck a worker, a database or the providers while something may have been on its way. Slow tries are
-    counted among those: no fault was injected, but the machine was busy, or its clocks were put forward.
+    others struck a worker, a database or the providers while something may have been on its way. Slow tries
+    are among those: no fault was injected, but the machine was busy, or its clocks were put forward.
     """
     doubted = [fault for fault in journal.of(Fault) if fault.doubt]
     surely = [fault for fault in doubted if fault.seam in BETWEEN or fault.kind in DOUBTED]
