@@ -11,7 +11,7 @@ from tests.chaos.harm import BETWEEN, DOUBTFUL, WORDS
 from tests.chaos.journal import Arrival, CaseEvent, Decided, Fault, FilingEvent, Journal, Notice
 from tests.chaos.oracle import judge
 
-DOUBTED = frozenset(WORDS[kind] for kind in DOUBTFUL)
+DOUBTED = frozenset(WORDS[kind] for kind in DOUBTFUL - {"slow"})
 
 
 def of(outcome: Outcome) -> list[str]:
@@ -30,11 +30,13 @@ def between(journal: Journal) -> dict[str, int]:
     """Count the faults that fell between bytes and record, and those that may have, for all one knows.
 
     The first are those at the two seams there, and the providers that took a message and did not say so; the
-    others struck a worker, a database or the providers while something may have been on its way.
+    others struck a worker, a database or the providers while something may have been on its way. Slow tries
+    are among those: no fault was injected, but the machine was busy, or its clocks were put forward.
     """
     doubted = [fault for fault in journal.of(Fault) if fault.doubt]
     surely = [fault for fault in doubted if fault.seam in BETWEEN or fault.kind in DOUBTED]
-    return {"between": len(surely), "maybe_between": len(doubted) - len(surely)}
+    slow = sum(fault.kind == "slow" for fault in doubted)
+    return {"between": len(surely), "maybe_between": len(doubted) - len(surely), "slow_tries": slow}
 
 
 def figures(wish: Wish, outcome: Outcome, wrong: list[str]) -> dict[str, Any]:

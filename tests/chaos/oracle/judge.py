@@ -464,7 +464,7 @@ class Judge:
     def _check_line(
         self, owed: Owed, part: str, number: int, line: tuple[str, ...], deadline: datetime
     ) -> Iterator[Violation]:
-        sets = list(self._holders(owed, part, number, line, deadline))
+        sets = list(self._holders(owed, part, number, deadline))
         everybody = frozenset().union(*sets) if sets else frozenset()
         if any(not people for people in sets):
             if not everybody and part == "to" and not self._has_gap(owed):
@@ -478,9 +478,7 @@ class Judge:
             # The holder changed while it was on its way: one of them must have been told.
             yield from self._check_person(owed, part, sorted(everybody), deadline)
 
-    def _holders(
-        self, owed: Owed, part: str, number: int, line: tuple[str, ...], deadline: datetime
-    ) -> Iterator[frozenset[int]]:
+    def _holders(self, owed: Owed, part: str, number: int, deadline: datetime) -> Iterator[frozenset[int]]:
         """Yield whom a line reaches, for each state and directory in force until the deadline."""
         days = {self.world.day(owed.release), self.world.day(deadline)}
         for state in _within(owed.states, owed.release, deadline):
@@ -488,8 +486,9 @@ class Judge:
             lines = {(p, n): seats for p, n, seats in rung.lines} if rung else {}
             for seating in _within(self.world.seatings, owed.release, deadline):
                 for day in days:
-                    seats = lines.get((part, number), line)
-                    yield reached(seating.directory, seats, state.facts.unit, day)
+                    seats = lines.get((part, number))  # a line that was edited away reaches nobody
+                    unit = state.facts.unit
+                    yield reached(seating.directory, seats, unit, day) if seats else frozenset()
 
     def _has_gap(self, owed: Owed) -> bool:
         return any(self.decided[gap.decision] in self._rows(owed) for gap in self.journal.of(Gap))
@@ -568,12 +567,7 @@ class Judge:
         until = max((self._allow(at, at) for at in given), default=self.end)
         if not self._stays_sayable(owed, owed.release, until) or self._muted(item.person, owed, until):
             return True
-        line = next(
-            seats for part, number, seats in owed.rung.lines if (part, number) == (item.part, item.line)
-        )
-        if any(
-            item.person not in people for people in self._holders(owed, item.part, item.line, line, until)
-        ):
+        if any(item.person not in people for people in self._holders(owed, item.part, item.line, until)):
             return True
         return until > self.end or (not given and notice is not None and notice.state == "waiting")
 
@@ -605,8 +599,12 @@ class Judge:
             return self._lacks(notice.person, channel)
         if not all(self._is_explained(attempt) for attempt in mine):
             return False
-        unknown = sum(attempt.outcome == "unknown" for attempt in mine)
+        unknown = sum(self._was_unknown(attempt) for attempt in mine)
         return mine[-1].outcome == "refused" or unknown > RESENT or len(mine) > len(BACKOFF)
+
+    def _was_unknown(self, attempt: Attempt) -> bool:
+        """Whether nobody knew for a while how a try had ended; who slept may tell later that it failed."""
+        return attempt.outcome == "unknown" or any(f.doubt for f in self._befell(attempt))
 
     def _lacks(self, person: int, channel: str) -> bool:
         return any(
@@ -624,11 +622,14 @@ class Judge:
 
     def _is_explained(self, attempt: Attempt) -> bool:
         """Whether a fault befell a try's channel, or those who carried it, while it was under way."""
-        return self._is_throttled(attempt) or any(
-            fault.target in (attempt.channel, "provider") or fault.target.startswith(CARRIERS)
-            for fault in self.faults
-            if fault.at <= (attempt.closed_at or self.end) and attempt.opened_at <= fault.until
-        )
+        return self._is_throttled(attempt) or any(True for _ in self._befell(attempt))
+
+    def _befell(self, attempt: Attempt) -> Iterator[Fault]:
+        for fault in self.faults:
+            on_its_way = fault.target in (attempt.channel, "provider") or fault.target.startswith(CARRIERS)
+            meanwhile = fault.at <= (attempt.closed_at or self.end) and attempt.opened_at <= fault.until
+            if on_its_way and meanwhile:
+                yield fault
 
     def _is_throttled(self, attempt: Attempt) -> bool:
         """Whether a provider of short messages had just taken one to that number, or enough for that day."""
