@@ -70,7 +70,7 @@ class Heard:
         for line in lines:
             who, day = _who(line), line["at"][:10]
             self.notices += 1
-            self.held += line["held"]
+            self.held += line.get("held", False)
             self._daily.setdefault(who, Counter())[day] += 1
             self.items.update(_items(line, who, day))
         return self

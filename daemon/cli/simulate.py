@@ -164,7 +164,7 @@ class _Count:
 
     def take(self, line: Mapping[str, Any]) -> None:
         self.notices += 1
-        self.held += line["held"]
+        self.held += line.get("held", False)
         self.items += len(line["items"])
         self.acts[line["act"]] += 1
         self.months[line["at"][:7]] += 1
@@ -224,7 +224,7 @@ def _row(line: Mapping[str, Any]) -> tuple[Any, ...]:
         line["channel"],
         line["act"] or "晨报",
         len(line["items"]),
-        "是" if line["held"] else "",
+        "是" if line.get("held") else "",
     )
 
 

@@ -80,9 +80,10 @@ class _Told:
             "ladder": first[1].ladder if first else None,
             "rung": first[1].rung if first else None,
             "template": contexts.template_name(notice, lines, self.ladders),
-            "held": (notice.reason or {}).get("code") == holds.LET_GO,
             "items": [self._item(item, decision) for item, decision in lines],
             "text": text,
+            # Named only where it is so: the keys of a line are a contract.
+            **({"held": True} if (notice.reason or {}).get("code") == holds.LET_GO else {}),
         }
 
     def _item(self, item: StoredItem, decision: Decision) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def line(person: str, at: str, *rungs: str, unit: str = "明城镇") -> Mapping[
         }
         for no, rung in (each.split() for each in rungs)
     ]
-    return {"at": f"{at}+08:00", "to": {"person": person, "unit": unit}, "held": False, "items": items}
+    return {"at": f"{at}+08:00", "to": {"person": person, "unit": unit}, "items": items}
 
 
 def compared(before: list[Mapping[str, Any]], after: list[Mapping[str, Any]]) -> Comparison:

@@ -380,7 +380,7 @@ class TestAgainst:
         alone = busy_office("simulate", "--config", trial, *stretch)
         assert f"其中先扣下、等办公室放行的（推演中即时放行） {after} 件" in alone.out
         lines = busy_office("simulate", "--config", trial, *stretch, "--json").out.splitlines()
-        assert [json.loads(line)["held"] for line in lines].count(True) == after
+        assert ["held" in json.loads(line) for line in lines].count(True) == after
 
     def _reminded(self, office: Office, workdays: int) -> set[tuple[str, str]]:
         """Return which open cases are reminded of on which day of that stretch, by the calendar alone."""
