@@ -431,8 +431,18 @@ class Judge:
             deadline = self.deadline(once)
             if deadline <= self.end and self._stays_sayable(once, start, deadline):
                 for part, number, line in owed.rung.lines:
-                    yield from self._check_line(once, part, number, line, deadline)
+                    if start == owed.release or not self._was_said(owed, part, number, start):
+                        yield from self._check_line(once, part, number, line, deadline)
                 return
+
+    def _was_said(self, owed: Owed, part: str, number: int, by: datetime) -> bool:
+        """Whether a line's holder of that time had been told: an undo owes it to no later holder."""
+        rows = {row.id for row in self._rows(owed)}
+        name = (owed.subject, owed.ladder, owed.rung.id, owed.occurrence.key)
+        return any(
+            s.decided.id in rows and (s.item.part, s.item.line) == (part, number) and s.arrival.at <= by
+            for s in self.said_by_rung.get(name, ())
+        )
 
     def _again(self, owed: Owed, start: datetime) -> Owed:
         """Return what is owed as it is from the last undo before ``start`` on."""
