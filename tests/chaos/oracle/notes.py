@@ -16,7 +16,7 @@ KINDS = {
 SHOWN = 5
 """So many are named; of more the number speaks."""
 _COUNT = re.compile(r"[（｜](\d+)件")
-_MORE = re.compile(r"等(\d+)项，全部事项见邮件|晨报有(\d+)项")
+_MORE = re.compile(r"等(\d+)项，其余|晨报有(\d+)项")
 
 
 def names(text: str, kind: str, name: str) -> bool:
