@@ -87,7 +87,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.setenv("DUBAN_STATE", str(state))
     monkeypatch.setenv("DUBAN_CONFIG", str(CONFIG))
     monkeypatch.setenv("DUBAN_CLOCK", str(state / "clock"))
-    for name in ("DUBAN_DATABASE_URL", "DUBAN_REDIS_URL"):
+    for name in ("DUBAN_DATABASE_URL", "DUBAN_REDIS_URL", "COLUMNS"):  # xdist sets a width
         monkeypatch.delenv(name, raising=False)
     office = Office(state, capsys)
     office.at(BEGINNING)
