@@ -56,14 +56,16 @@ def figures(name: str) -> dict[str, Any]:
     ],
 )
 def test_it_costs_no_more_than(name: str, most: float) -> None:
-    assert figures(name)["ratio"] <= most, figures(name)
+    told = figures(name)
+    assert told.keys() >= KEYS[name]
+    assert told["ratio"] <= most, told
 
 
 def test_every_bench_is_run_here() -> None:
     assert KEYS.keys() == BENCHES.keys()
 
 
-@pytest.mark.parametrize("name", BENCHES)
+@pytest.mark.parametrize("name", sorted(BENCHES.keys() - set(BOUNDED)))
 def test_it_ends_and_prints_its_figures(name: str) -> None:
     told = figures(name)
     assert told["bench"] == name
