@@ -118,6 +118,7 @@ def _open_workbook(content: bytes) -> Opened:
                 grids = tuple(_grid(workbook, meta.name, parts) for meta in shown)
                 hidden = [m.name for m in workbook.sheets_metadata if _is_hidden(m)]
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        # zipfile's own: NotImplementedError is an unknown compression, RuntimeError a password.
         raise _unreadable("文件已损坏，或者不是 .xlsx 工作簿", _RESAVE) from error
     except (CalamineError, LookupError, ValueError, OSError) as error:
         raise _unreadable("不是 .xlsx 工作簿", _RESAVE) from error

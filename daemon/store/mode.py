@@ -25,6 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -92,14 +93,18 @@ def identity(connection: Connection) -> str:
 
 
 def _file_identity(name: str) -> tuple[str, ...]:
-    path = Path(name)
-    machine = ""
-    with suppress(OSError):  # a container may have none
-        machine = MACHINE_ID.read_text(encoding="ascii").strip()
     with suppress(OSError):  # a database in memory has no file
-        path = path.resolve()
-        return machine, str(path), str(path.stat().st_ino)
-    return machine, name, ""
+        path = Path(name).resolve()
+        return _machine(), str(path), str(path.stat().st_ino)
+    return _machine(), name, ""
+
+
+@cache
+def _machine() -> str:
+    """Return this machine's id, which does not change while a process lives; a container may have none."""
+    with suppress(OSError):
+        return MACHINE_ID.read_text(encoding="ascii").strip()
+    return ""
 
 
 def go_live(connection: Connection, now: datetime, by: str = "") -> None:
