@@ -22,7 +22,7 @@ from daemon.domain.burden import is_exempt
 from daemon.domain.campaign import Campaign
 from daemon.domain.ladder import Addressee, Audience, Part, Role, Rung, Subject
 from daemon.domain.legs import MANUAL, Hours, leg_name, open_leg
-from daemon.domain.people import names_every_unit, tells_every_unit
+from daemon.domain.people import names_every_unit, units_concerned
 from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
 from daemon.domain.why import ROLE_TITLES
 from daemon.domain.windows import departure
@@ -560,12 +560,9 @@ class _Look:
         self.contexts: dict[int, dict[str, Any]] = {}
 
     def _concerned(self, subjects: Iterable[Subject]) -> set[int] | None:
-        """Return the units whose seats matter here; ``None`` where any may: for what concerns all of them."""
-        concerned = {self.known.unit_of(subject) for subject in subjects if subject in self.known.facts}
-        rungs = (self._rung(decision) for decision in self.decisions.values())
-        if None in concerned or any(tells_every_unit(rung) for rung in rungs if rung):
-            return None
-        return {unit for unit in concerned if unit is not None}
+        """Return the units whose seats matter here; ``None`` where any may."""
+        known = (subject for subject in subjects if subject in self.known.facts)
+        return units_concerned(map(self.known.unit_of, known), map(self._rung, self.decisions.values()))
 
     def _named(self) -> set[int]:
         """Return the persons that messages surely name: who is told, and the heads of the units concerned."""
@@ -575,8 +572,7 @@ class _Look:
         return told | {head.person for found in heads for head in found}
 
     def _rung(self, decision: decisions.Decision) -> Rung | None:
-        ladder = self.rule_set.ladders.get(decision.ladder)
-        return ladder.rung(decision.rung) if ladder else None
+        return self.rule_set.rung(decision.ladder, decision.rung)
 
     @cached_property
     def units(self) -> list[int]:
@@ -669,11 +665,11 @@ class _Look:
     def _judge_item(self, item: StoredItem) -> Reason | None:
         decision = self.decisions[item.decision]
         about = self.known.facts.get(decision.subject)
-        ladder = self.rule_set.ladders.get(decision.ladder)
-        if about is None or ladder is None or (rung := ladder.rung(decision.rung)) is None:
+        rung = self._rung(decision)
+        if about is None or rung is None:
             return Reason(ReasonCode.RULE_GONE)
         looked = Item(
-            ladder,
+            self.rule_set.ladders[decision.ladder],
             decision.rung,
             decision.occurrence,
             decision.anchor_version,

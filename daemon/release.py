@@ -20,7 +20,7 @@ from daemon.domain.flood import HOUR, Coming
 from daemon.domain.flood import holds as flood_holds
 from daemon.domain.ladder import Act, ActPolicy, Addressee, Audience, Part, Role, Rung
 from daemon.domain.legs import Hours, open_leg
-from daemon.domain.people import UP, Directory, Recipient, names_every_unit, tells_every_unit
+from daemon.domain.people import UP, Directory, Recipient, names_every_unit, units_concerned
 from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
 from daemon.domain.strength import Strength, strength
 from daemon.domain.workdays import local_day
@@ -247,11 +247,8 @@ class _Office:
 
     @cached_property
     def _concerned(self) -> set[int] | None:
-        """The units whose seats matter here; ``None`` where any may: for what concerns all of them."""
-        concerned = {self.known.unit_of(subject) for subject in self.known.facts}
-        if any(tells_every_unit(rung) for rung in map(self.rung, self._about) if rung):
-            return None
-        return {unit for unit in concerned if unit is not None}
+        """The units whose seats matter here; ``None`` where any may."""
+        return units_concerned(map(self.known.unit_of, self.known.facts), map(self.rung, self._about))
 
     def address(self, due: Sequence[Decision]) -> tuple[list[NewItem], list[Gap]]:
         """Resolve the people of decisions; return items, and the lines of ``to`` that reached nobody."""
@@ -293,8 +290,7 @@ class _Office:
         return self._judge(decision, Part.TO, holds_post=True, signed=False) is None
 
     def rung(self, decision: Decision) -> Rung | None:
-        ladder = self.rule_set.ladders.get(decision.ladder)
-        return ladder.rung(decision.rung) if ladder else None
+        return self.rule_set.rung(decision.ladder, decision.rung)
 
     def resolve(self, decision: Decision, line: Addressee) -> tuple[Recipient, ...]:
         if decision.subject not in self.known.facts:

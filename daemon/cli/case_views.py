@@ -197,8 +197,7 @@ class CaseSheet:
         table(("号", "日期", "规则", "收件人", "情况", "发出时间"), rows)
 
     def _say_rung(self, told: Told) -> str:
-        ladder = self.rules.ladders.get(told.ladder)
-        rung = ladder.rung(told.rung) if ladder else None
+        rung = self.rules.rung(told.ladder, told.rung)
         return f"{rung.act.label}（{say_wording(rung.wording)}）" if rung else f"{told.ladder} {told.rung}"
 
 

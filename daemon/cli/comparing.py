@@ -152,8 +152,7 @@ class Side:
         """Say a rung in words: 时限前3个工作日提醒."""
         from daemon.domain.why import say_offset
 
-        found = self.rules.ladders.get(ladder)
-        step = found.rung(rung) if found else None
+        step = self.rules.rung(ladder, rung)
         if step is None:
             return None
         when = say_offset(step.wording.at, step.wording.anchor)

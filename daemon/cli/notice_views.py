@@ -93,8 +93,7 @@ class NoticeSheet:
     def rung(self, decision: Decision) -> Rung | None:
         """Return the rung as it was worded when it spoke."""
         rule_set = self.rule_sets.get(decision.rules)
-        ladder = rule_set.ladders.get(decision.ladder) if rule_set else None
-        return ladder.rung(decision.rung) if ladder else None
+        return rule_set.rung(decision.ladder, decision.rung) if rule_set else None
 
     def subject(self, decision: Decision) -> str:
         """Say what a decision is about, with its deadline as it stands."""
@@ -219,8 +218,7 @@ class NoticeSheet:
 
     def _said_act(self, decision: Decision, told: Told) -> str:
         rule_set = self.rule_sets.get(decision.rules)
-        ladder = rule_set.ladders.get(told.ladder) if rule_set else None
-        rung = ladder.rung(told.rung) if ladder else None
+        rung = rule_set.rung(told.ladder, told.rung) if rule_set else None
         return rung.act.label if rung else ""
 
     def _fate(self, line: ItemLine) -> str:

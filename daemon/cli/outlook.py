@@ -113,7 +113,7 @@ class Outlook:
 
     def _falls_out(self, decision: Decision, known: Known) -> bool:
         about = known.facts.get(decision.subject)
-        rung = self._rung(decision.ladder, decision.rung)
+        rung = self.rule_set.rung(decision.ladder, decision.rung)
         if about is None or rung is None:
             return True
         item = Item(
@@ -127,10 +127,6 @@ class Outlook:
         )
         return still_due(item, about, self.now) is not None
 
-    def _rung(self, ladder: str, rung: str) -> Rung | None:
-        found = self.rule_set.ladders.get(ladder)
-        return found.rung(rung) if found else None
-
     def messages(self, what: Iterable[Coming] | None = None) -> tuple[list[Message], list[Coming]]:
         """Return what each person will be told, the weaker folded away, and what reaches nobody.
 
@@ -139,7 +135,7 @@ class Outlook:
         strongest: Strongest = {}
         unreached: list[Coming] = []
         for coming in self.coming() if what is None else what:
-            rung = self._rung(coming.ladder, coming.rung)
+            rung = self.rule_set.rung(coming.ladder, coming.rung)
             assert rung is not None
             told = list(self._told(coming, rung))
             if not any(message.part is Part.TO for message in told):

@@ -29,6 +29,18 @@ def tells_every_unit(rung: Rung) -> bool:
     return any(names_every_unit(line) for line in (*rung.to, *rung.copy))
 
 
+def units_concerned(units: Iterable[int | None], rungs: Iterable[Rung | None]) -> set[int] | None:
+    """Return the units whose seats may be asked for; ``None`` where any may be.
+
+    Any may where a subject is no one unit's, or a rung speaks to seats of all of them. ``units`` and
+    ``rungs`` are those of what is to be said; a rung that is gone asks for nobody.
+    """
+    concerned = set(units)
+    if None in concerned or any(tells_every_unit(rung) for rung in rungs if rung):
+        return None
+    return {unit for unit in concerned if unit is not None}
+
+
 def names_every_unit(line: Addressee) -> bool:
     return any(role in EVERY_UNIT for role in line)
 

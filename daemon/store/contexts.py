@@ -9,7 +9,7 @@ from typing import Any
 
 from daemon.domain.campaign import Campaign
 from daemon.domain.case import Case
-from daemon.domain.ladder import Audience, Ladder, Part, Role, Subject, SubjectKind
+from daemon.domain.ladder import Audience, Ladder, Part, Role, Rung, Subject, SubjectKind
 from daemon.domain.pace import Count, floor_percent
 from daemon.domain.people import Directory
 from daemon.domain.strength import Strength, strength
@@ -61,9 +61,13 @@ def weight(decision: Decision, ladders: Mapping[str, Ladder]) -> Strength:
     return strength(ladder, rung, decision.occurrence) if ladder and rung else Strength(-1, -1, "")
 
 
-def _template(decision: Decision, ladders: Mapping[str, Ladder]) -> str:
+def _rung(decision: Decision, ladders: Mapping[str, Ladder]) -> Rung | None:
     ladder = ladders.get(decision.ladder)
-    rung = ladder.rung(decision.rung) if ladder else None
+    return ladder.rung(decision.rung) if ladder else None
+
+
+def _template(decision: Decision, ladders: Mapping[str, Ladder]) -> str:
+    rung = _rung(decision, ladders)
     return (rung.template or rung.act.value) if rung else "digest"
 
 
@@ -128,8 +132,7 @@ def _acting_for(item: StoredItem | None, about: Reference) -> str | None:
 
 def _why(item: StoredItem, decision: Decision, about: Reference) -> str:
     """Say in one sentence why this person is told."""
-    ladder = about.ladders.get(decision.ladder)
-    rung = ladder.rung(decision.rung) if ladder else None
+    rung = _rung(decision, about.ladders)
     seat = ROLE_TITLES[item.role]
     if rung is None:
         return f"按规则发送{seat}"
@@ -138,8 +141,7 @@ def _why(item: StoredItem, decision: Decision, about: Reference) -> str:
 
 
 def _item(item: StoredItem, decision: Decision, campaign: Campaign, about: Reference) -> dict[str, Any]:
-    ladder = about.ladders.get(decision.ladder)
-    rung = ladder.rung(decision.rung) if ladder else None
+    rung = _rung(decision, about.ladders)
     today = local_day(about.now, campaign.zone)
     told: dict[str, Any] = {
         "act": rung.act.value if rung else "notice",
