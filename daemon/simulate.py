@@ -17,9 +17,10 @@ from daemon.activate import ActiveRules, activate
 from daemon.channels import Message, Receipt
 from daemon.config.compiled import RuleSet
 from daemon.config.source import RuleSource
-from daemon.deliver import Deliverer, documents
+from daemon.deliver import Deliverer
 from daemon.domain.plan import Outcome
 from daemon.domain.workdays import Span
+from daemon.draft import documents
 from daemon.errors import FaultyInputError
 from daemon.intake import History, check_sheets, first_of_each, import_sheets
 from daemon.loop import busy, next_instant, tick

@@ -117,7 +117,7 @@ def show(number: Number, config: Config = None, as_json: Json = False) -> None:
     from dataclasses import replace
 
     from daemon.cli.notice_views import NoticeSheet
-    from daemon.deliver import documents
+    from daemon.draft import documents
     from daemon.store.engine import reading
 
     with Context.open(config) as context, reading(context.engine) as connection:
@@ -141,7 +141,7 @@ def approve(
 ) -> None:
     """审签一份文件：审签的文稿一字不改，同一文件的各份一并发出。"""
     from daemon import acts
-    from daemon.deliver import documents
+    from daemon.draft import documents
 
     with Context.open(config) as context:
         who = context.who(by)

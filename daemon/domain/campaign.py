@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, tzinfo
 from zoneinfo import ZoneInfo
 
 from daemon.domain.pace import Milestone
@@ -59,3 +59,8 @@ class Campaign:
     def before(self, milestone: Milestone) -> date:
         """Return the day on which the straight line to ``milestone`` begins."""
         return max((m.on for m in self.milestones if m.on < milestone.on), default=self.pace_from)
+
+
+def zone_of(campaigns: Mapping[int, Campaign], number: int) -> tzinfo:
+    """Return a campaign's zone; what is left of one that the rules no longer have goes by UTC."""
+    return campaigns[number].zone if number in campaigns else UTC

@@ -16,8 +16,9 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from sqlalchemy import Engine, func, select
 
 from daemon.activate import ActiveRules
+from daemon.attempt import Letter
 from daemon.config.compiled import RuleSet
-from daemon.deliver import Deliverer, Letter
+from daemon.deliver import Deliverer
 from daemon.loop import HINTS_AT_ONCE, hint_due
 from daemon.release import release
 from daemon.render.wording import FILTERS

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, update
 from sqlalchemy.exc import IntegrityError
 
-from daemon import deliver, release
+from daemon import look, record, release
 from daemon.domain.legs import MANUAL
 from daemon.store import agenda, decisions, morning
 from daemon.store.tables import agenda as agenda_table
@@ -60,7 +60,7 @@ def swallowed_conflict() -> Callable[[], None]:
 
 def reminder_after_closure() -> Callable[[], None]:
     """Never look once more: what was decided is said, whatever has happened since."""
-    first = _replaced(deliver, "still_due", lambda *_: None)
+    first = _replaced(look, "still_due", lambda *_: None)
     second = _replaced(release, "still_due", lambda *_: None)
 
     def undo() -> None:
@@ -72,7 +72,7 @@ def reminder_after_closure() -> Callable[[], None]:
 
 def always_again() -> Callable[[], None]:
     """Send everything once more, marked, though the provider has said that it took it."""
-    sent = deliver._Recorder._sent
+    sent = record.Recorder._sent
 
     def doubted(self: Any, letter: Any, number: int) -> None:
         if letter.repeat or letter.claimed.channel == MANUAL:
@@ -80,7 +80,7 @@ def always_again() -> Callable[[], None]:
         else:
             self._unknown(letter.claimed)
 
-    return _replaced(deliver._Recorder, "_sent", doubted)
+    return _replaced(record.Recorder, "_sent", doubted)
 
 
 def silent_note() -> Callable[[], None]:

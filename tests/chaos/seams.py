@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from daemon import clock, deliver, loop, release, scan
+from daemon import clock, deliver, loop, record, release, scan
 from daemon.store import decisions
 from jobs.hints import Hints
 
@@ -218,11 +218,11 @@ def _wrap_worker(seams: Seams) -> None:
     _before(one, "_send", lambda _self, letter, *_: seams.passed("opened", ids=[letter.claimed.id]))
     _after(one, "_send", lambda _self, letter, *_: seams.passed("sent", ids=[letter.claimed.id]))
     _after(
-        deliver._Recorder,
+        record.Recorder,
         "record",
         lambda _self, outcome: seams.passed("recording", ids=[outcome.letter.claimed.id]),
     )
-    send, record = one._send, one._record_and_open
+    send, record_and_open = one._send, one._record_and_open
 
     def sent(self: Any, letter: Any, opened: Any, *rest: Any) -> Any:
         outcome = send(self, letter, opened, *rest)
@@ -231,7 +231,7 @@ def _wrap_worker(seams: Seams) -> None:
         return outcome
 
     def recorded(self: Any, connection: Any, outcome: Any, *rest: Any) -> Any:
-        opened = record(self, connection, outcome, *rest)
+        opened = record_and_open(self, connection, outcome, *rest)
         if outcome is not None:
             seams.took(outcome.letter.claimed.channel)
             seams.passed("recorded", ids=[outcome.letter.claimed.id])

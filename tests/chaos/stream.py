@@ -14,10 +14,10 @@ from daemon import acts, clock, sheets
 from daemon.activate import ActiveRules
 from daemon.cli import wiring
 from daemon.config.source import load_rules
-from daemon.deliver import documents
 from daemon.domain.case import OPEN, Case, Event, EventKind, State
 from daemon.domain.ladder import Role, SubjectKind
 from daemon.domain.workdays import midnight
+from daemon.draft import documents
 from daemon.errors import DubanError, RefusedError
 from daemon.intake import import_sheets
 from daemon.sheets import Kind, PersonRow, Sheet

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from daemon import acts
-from daemon.deliver import documents
+from daemon.draft import documents
 from daemon.errors import NotFoundError, RefusedError
 from daemon.store import tables
 from daemon.store.engine import writing

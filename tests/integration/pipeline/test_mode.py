@@ -14,8 +14,8 @@ from sqlalchemy import Engine, create_engine, make_url, text
 
 from daemon import acts, golive
 from daemon.channels.marks import REHEARSAL
-from daemon.deliver import documents
 from daemon.domain.case import EventKind
+from daemon.draft import documents
 from daemon.errors import UnknownOutcomeError
 from daemon.store import holds, mode
 from daemon.store.engine import open_engine, reading, writing

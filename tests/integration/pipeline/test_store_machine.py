@@ -28,11 +28,12 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection, Engine, Row, delete, select, update
 
-from daemon import acts, deliver, scan
+from daemon import acts, scan
+from daemon.attempt import Letter, Opened, Outcome
 from daemon.channels import Message
-from daemon.deliver import Letter, Opened, documents
 from daemon.domain.case import OPEN, Case, EventKind, State
 from daemon.domain.workdays import midnight
+from daemon.draft import documents
 from daemon.errors import DeliveryError, DubanError, UnknownOutcomeError
 from daemon.scan import Planned, plan_rows
 from daemon.store import agenda, cases, deliveries, mutes, tables
@@ -112,7 +113,7 @@ class Worker:
 
     letters: list[Letter] = field(default_factory=list)
     opened: Opened | None = None
-    outcome: deliver.Outcome | None = None
+    outcome: Outcome | None = None
 
 
 class Lives(RuleBasedStateMachine):
@@ -310,7 +311,7 @@ class Lives(RuleBasedStateMachine):
         self.workers[who].letters.clear()
         self.workers[who].opened = self.workers[who].outcome = None
 
-    def record_and_open(self, outcome: deliver.Outcome | None, letter: Letter | None) -> Opened | None:
+    def record_and_open(self, outcome: Outcome | None, letter: Letter | None) -> Opened | None:
         office = self.office
         with office.engine.connect() as connection:
             return office.deliverer._record_and_open(connection, outcome, letter, office.rules(), office.now)

@@ -18,15 +18,16 @@ from tests.integration.office import DUE, ROOT, TOWN, ZONE, Office
 DEADLY = """
 import os, sys
 import daemon.deliver
+import daemon.look
 from daemon.activate import ActiveRules
 from daemon.store.engine import open_engine
 from tests.integration.office import Wire, at
 
-class DeadlyLook(daemon.deliver._Look):
+class DeadlyLook(daemon.look.Look):
     def judge(self, claimed):
         return os._exit(9) if claimed.id == int(sys.argv[3]) else super().judge(claimed)
 
-daemon.deliver._Look = DeadlyLook
+daemon.deliver.Look = DeadlyLook
 engine = open_engine(sys.argv[1])
 deliverer = daemon.deliver.Deliverer(engine, ActiveRules(engine), Wire().channels)
 deliverer.deliver("wecom", [int(number) for number in sys.argv[4:]], at(sys.argv[2]))
