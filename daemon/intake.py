@@ -74,7 +74,7 @@ def import_sheets(
     with writing(engine) as connection:
         settings.lock(connection, "rules")  # new units and new rules both make subjects
         for sheet in sorted(sheets, key=lambda sheet: not sheet.units):
-            registry.store(connection, sheet.units, sheet.people, imported.add)
+            registry.store(connection, sheet.units, sheet.people, imported.add, now)
         subjects.ensure(connection, rule_set.campaigns, rule_set.ladders, now)
         faults = []
         for sheet in sheets:

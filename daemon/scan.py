@@ -139,7 +139,7 @@ def plan_rows(engine: Engine, rule_set: RuleSet, rows: Sequence[AgendaRow], now:
                 continue
             try:
                 standing = about.standing_on(row.ladder, row.standing)
-                made = plan(standing, ladder, rule_set.calendar, settled[row.key], now)
+                made = plan(standing, ladder, rule_set.calendar, settled[row.key], now, row.rest)
             except Exception as fault:
                 log.exception("cannot plan", extra={"row": row.key})
                 broken.append((row, f"{type(fault).__name__}: {fault}"))
@@ -166,7 +166,7 @@ def _store(
     new: Sequence[NewDecision],
     now: datetime,
 ) -> None:
-    advanced = agenda.advance(connection, [(p.row, p.plan.next_at) for p in planned])
+    advanced = agenda.advance(connection, [(p.row, p.plan) for p in planned])
     if advanced != len(planned):
         raise _ChangedError
     if rules.active_hash(connection) != rule_set.hash:

@@ -65,7 +65,8 @@ def planned(
             if ladder is None or about is None:
                 continue
             about = replace(about, standings={**about.standings, ladder.id: row.standing})
-            for said in plan(about, ladder, rule_set.calendar, settled[row.key], until).settlements:
+            made = plan(about, ladder, rule_set.calendar, settled[row.key], until, row.rest)
+            for said in made.settlements:
                 rung = ladder.rung(said.rung)
                 if said.outcome is Outcome.SAID and rung:
                     at = _slot(rule_set, rung, said.instant, now)

@@ -100,34 +100,70 @@ class Settlement:
     inputs: Mapping[str, object] = field(default_factory=dict)
 
 
+_NONE: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Rungs that the last look left at rest, ``until`` the first event since, which asked for this look."""
+
+    rungs: frozenset[str] = _NONE
+    until: datetime | None = None
+
+    def of(self, rung: Rung) -> bool:
+        return any(rung.goes_by(each) for each in self.rungs)
+
+
+AWAKE = Rest()
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """What is settled, when to look again without an event, and the rungs that rest until there is one."""
+
     settlements: tuple[Settlement, ...]
     next_at: datetime | None
+    resting: frozenset[str] = _NONE
 
 
-_NONE: frozenset[str] = frozenset()
 Settled = frozenset[tuple[str, str]]
 """The (rung, occurrence) pairs already settled under the present anchor version."""
 
 
-def plan(facts: Facts, ladder: Ladder, calendar: WorkdayCalendar, settled: Settled, now: datetime) -> Plan:
+def plan(
+    facts: Facts,
+    ladder: Ladder,
+    calendar: WorkdayCalendar,
+    settled: Settled,
+    now: datetime,
+    rest: Rest = AWAKE,
+) -> Plan:
     """Say what is owed now, and when to look again.
 
     An occurrence is owed when its instant lies in ``[since, now]``, its conditions hold, and it is not
-    settled. ``next_at`` is the next instant of any rung, whether or not its conditions hold, so a look
-    changes nothing but by what is owed.
+    settled. ``next_at`` is the next instant of any rung that is not at rest, whether or not its conditions
+    hold, so a look changes nothing but by what is owed.
+
+    A rung that repeats rests while its subject's own facts forbid it: only an event can change them, and
+    whatever changes a subject asks for a look. Its slots until then have had their day, and the last of them
+    is settled for all when it wakes.
     """
     anchor = facts.anchors.get(ladder.anchor)
     if anchor is None:
         return Plan((), None)
     settlements: list[Settlement] = []
     upcoming: list[datetime] = []
+    resting: set[str] = set()
     for rung in ladder.rungs:
-        if facts.at_rest and not _own_hold(rung, facts):
-            # Only an event that moves ``since`` can wake it. Looking at every slot of what is long closed
-            # would let the cost of a tick grow with what is on file.
+        rests = _may_rest(rung)
+        if (rests or facts.at_rest) and not _own_hold(rung, facts):
+            # Looking at every slot of what is long closed, or does not concern this subject, would let the
+            # cost of a tick grow with what is on file.
+            if not facts.at_rest:
+                resting.add(rung.id)
             continue
+        woken = rest.until if rests and rest.of(rung) else None
+        slept: Occurrence | None = None
         done = settled_of(rung, settled)
         for number, occurrence in enumerate(occurrences_of(rung, facts, ladder, calendar, done)):
             if occurrence.instant > now:
@@ -136,9 +172,21 @@ def plan(facts: Facts, ladder: Ladder, calendar: WorkdayCalendar, settled: Settl
             first = number == 0
             if not owed_range(occurrence, rung, facts, ladder, calendar, done, first=first):
                 continue
-            if settlement := _settle(occurrence, rung, facts, ladder, calendar, now):
+            if woken and occurrence.instant < woken:
+                slept = occurrence
+            elif settlement := _settle(occurrence, rung, facts, ladder, calendar, now):
                 settlements.append(settlement)
-    return Plan(tuple(settlements), min(upcoming, default=None))
+        if slept:
+            settlements.append(Settlement(rung.id, slept.key, Outcome.WHEN, slept.instant, {"rested": True}))
+    return Plan(tuple(settlements), min(upcoming, default=None), frozenset(resting))
+
+
+def _may_rest(rung: Rung) -> bool:
+    """Whether a rung rests while its subject's own facts forbid it.
+
+    One that an edit changed does not: what the edit moved from ahead to behind is judged on its day.
+    """
+    return rung.wording.every is not None and rung.since is None and bool(rung.wording.own)
 
 
 def occurrences_of(

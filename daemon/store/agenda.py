@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from daemon.domain.ladder import Ladder, Subject, SubjectKind
-from daemon.domain.plan import Standing
+from daemon.domain.plan import Plan, Rest, Standing
 from daemon.domain.standing import Move, moved
 from daemon.store.engine import chunks
 from daemon.store.tables import Instant, agenda, cases, decisions, subjects
@@ -39,10 +39,20 @@ class AgendaRow:
     due_at: datetime | None
     standing: Standing
     version: int
+    resting: frozenset[str] = frozenset()
+
+    @property
+    def rest(self) -> Rest:
+        """Return what the last look left at rest; what changed the subject since has set ``due_at``."""
+        return Rest(self.resting, self.due_at)
 
     @property
     def key(self) -> tuple[str, int, str]:
         return (self.subject.kind, self.subject.id, self.ladder)
+
+
+def _words(rungs: Iterable[str]) -> str | None:
+    return " ".join(sorted(rungs)) or None
 
 
 _c = agenda.c
@@ -50,9 +60,13 @@ _LIVE = and_(_c.due_at.is_not(None), _c.set_aside.is_(None))
 
 
 def _row(row: Any) -> AgendaRow:
-    kind, subject_id, ladder, due_at, since, moved_at, anchor_version, version = row
+    kind, subject_id, ladder, due_at, since, moved_at, anchor_version, version, resting = row
     standing = Standing(anchor_version, since, moved_at)
-    return AgendaRow(Subject(SubjectKind(kind), subject_id), ladder, due_at, standing, version)
+    rungs = frozenset(resting.split()) if resting else _NOBODY
+    return AgendaRow(Subject(SubjectKind(kind), subject_id), ladder, due_at, standing, version, rungs)
+
+
+_NOBODY: frozenset[str] = frozenset()
 
 
 _COLUMNS = (
@@ -64,6 +78,7 @@ _COLUMNS = (
     _c.moved_at,
     _c.anchor_version,
     _c.version,
+    _c.resting,
 )
 
 
@@ -140,11 +155,11 @@ _SETTLE = (
         _c.ladder == bindparam("on"),
         _c.version == bindparam("seen"),
     )
-    .values(due_at=bindparam("next_at"), version=_c.version + 1)
+    .values(due_at=bindparam("next_at"), resting=bindparam("rests"), version=_c.version + 1)
 )
 
 
-def advance(connection: Connection, steps: Sequence[tuple[AgendaRow, datetime | None]]) -> int:
+def advance(connection: Connection, steps: Sequence[tuple[AgendaRow, Plan]]) -> int:
     """Set when to look next, each row only if it is still as it was read; return how many were.
 
     This update comes first in the transaction that stores what was planned: it is the guard that makes two
@@ -156,10 +171,11 @@ def advance(connection: Connection, steps: Sequence[tuple[AgendaRow, datetime | 
             "id": row.subject.id,
             "on": row.ladder,
             "seen": row.version,
-            "next_at": next_at,
+            "next_at": plan.next_at,
+            "rests": _words(plan.resting),
         }
         # in one order, so that two scanners never wait for each other
-        for row, next_at in sorted(steps, key=lambda step: step[0].key)
+        for row, plan in sorted(steps, key=lambda step: step[0].key)
     ]
     return connection.execute(_SETTLE, rows).rowcount if rows else 0
 
@@ -219,7 +235,11 @@ def move(
     if any(row.standing.anchor_version != new.anchor_version for row, new in zip(rows, fresh, strict=True)):
         used = versions_used(connection, subject.kind, [subject.id]).get(subject.id, {})
     settled = [
-        (row, never_used(row.standing, new, used.get(row.ladder, 0)))
+        Moved(
+            row,
+            never_used(row.standing, new, used.get(row.ladder, 0)),
+            is_dated(ladders.get(row.ladder), after),
+        )
         for row, new in zip(rows, fresh, strict=True)
     ]
     put(connection, settled, now)
@@ -285,34 +305,56 @@ _PUT = (
         moved_at=bindparam("came"),
         anchor_version=bindparam("anchored"),
         due_at=bindparam("look_at"),
+        resting=bindparam("rests"),
         version=_c.version + bindparam("steps"),
         set_aside=None,
     )
 )
 
 
-def put(
-    connection: Connection, rows: Sequence[tuple[AgendaRow, Standing]], now: datetime, steps: int = 1
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A row as it was read, and where its subject stands now.
+
+    ``dated``: the subject has the day from which the ladder counts, or may have it. Without one nothing can
+    be owed, and the event that sets it looks again.
+    """
+
+    row: AgendaRow
+    standing: Standing
+    dated: bool = True
+
+
+def is_dated(ladder: Ladder | None, anchors: Mapping[str, date | None]) -> bool:
+    """Whether a subject has the day from which a ladder counts; of a ladder out of the rules, it may."""
+    return ladder is None or anchors.get(ladder.anchor) is not None
+
+
+def put(connection: Connection, rows: Sequence[Moved], now: datetime, steps: int = 1) -> None:
     """Set where subjects stand on their ladders after so many events, and look at them now.
 
-    A look that was due already stays due since then, so that releases wait for it.
+    A look that was due already stays due since then, so that releases wait for it. Under a new anchor version
+    nothing rests yet.
     """
-    values = [
-        {
-            "kind": row.subject.kind,
-            "id": row.subject.id,
-            "on": row.ladder,
-            "begins": standing.since,
-            "came": standing.moved_at,
-            "anchored": standing.anchor_version,
-            "look_at": min(row.due_at, now) if row.due_at else now,
-            "steps": steps,
-        }
-        for row, standing in rows
-    ]
-    if values:
-        connection.execute(_PUT, values)
+    if rows:
+        connection.execute(_PUT, [_put_values(moved, now, steps) for moved in rows])
+
+
+def _put_values(moved: Moved, now: datetime, steps: int) -> dict[str, Any]:
+    row, standing = moved.row, moved.standing
+    look_at = min(row.due_at, now) if row.due_at else now
+    rests = row.resting if standing.anchor_version == row.standing.anchor_version else ()
+    return {
+        "kind": row.subject.kind,
+        "id": row.subject.id,
+        "on": row.ladder,
+        "begins": standing.since,
+        "came": standing.moved_at,
+        "anchored": standing.anchor_version,
+        "look_at": look_at if moved.dated else None,
+        "rests": _words(rests),
+        "steps": steps,
+    }
 
 
 def _not_later(now: datetime) -> object:
@@ -386,7 +428,7 @@ def restart_all(connection: Connection, since: datetime) -> None:
     """Begin again from a moment: nothing before it is owed (the simulator's ``--from``)."""
     connection.execute(
         update(agenda).values(
-            since=since, moved_at=since, due_at=since, version=_c.version + 1, set_aside=None
+            since=since, moved_at=since, due_at=since, resting=None, version=_c.version + 1, set_aside=None
         )
     )
 

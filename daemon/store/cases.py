@@ -261,7 +261,8 @@ def undo(connection: Connection, case: Case, by: str, note: str, now: datetime, 
     connection.execute(update(cases).where(cases.c.id == case.id).values(**values(before)))
     tally.add(connection, booked(case, before, last.effective_on, tally.known_from(now, zone)))
     rows = agenda.of_subject(connection, subject_of(case))
-    agenda.put(connection, [(row, _former(row, last.data["standings"])) for row in rows], now)
+    former = [agenda.Moved(row, _former(row, last.data["standings"])) for row in rows]
+    agenda.put(connection, former, now)
     _look_again(connection, case)
     undoing = events.record(
         connection,

@@ -57,6 +57,16 @@ class Matter:
     returned_on: date | None
     nil: bool
 
+    @property
+    def anchors(self) -> dict[str, date | None]:
+        return {
+            "start": self.start_on,
+            "due": self.due_on,
+            "end": self.due_on,
+            "submitted": self.submitted_on,
+            "returned": self.returned_on,
+        }
+
 
 @dataclass(frozen=True)
 class Known:
@@ -254,13 +264,11 @@ def _matter_facts(matter: Matter, subject: Subject, known: Known, standings: Map
     if matter.unit is not None:
         unit = known.units[matter.unit]
         own["unit"] = {"name": unit.name, "kind": unit.kind}
-    anchors = {"start": matter.start_on, "due": matter.due_on, "end": matter.due_on}
     match matter.kind:
         case SubjectKind.FILING:
             is_open = matter.state in FILING_OPEN
             own |= {"open": is_open, "unsigned": is_open}
             own["filing"] = {"kind": matter.key, "state": matter.state, "due_on": matter.due_on}
-            anchors |= {"submitted": matter.submitted_on, "returned": matter.returned_on}
         case SubjectKind.PHASE:
             days = (matter.due_on - matter.start_on).days + 1 if matter.due_on and matter.start_on else 0
             own["phase"] = {"id": matter.key, "from": matter.start_on, "to": matter.due_on, "days": days}
@@ -268,7 +276,7 @@ def _matter_facts(matter: Matter, subject: Subject, known: Known, standings: Map
             own["target"] = {"due_on": matter.due_on, "percent": _percent(matter, campaign)}
     as_of = partial(_matter_names, matter, own, known, campaign)
     silent = known.mutes.of(subject, matter.unit)
-    return Facts(subject, campaign.zone, anchors, own, as_of, standings, mutes=silent)
+    return Facts(subject, campaign.zone, matter.anchors, own, as_of, standings, mutes=silent)
 
 
 def _percent(matter: Matter, campaign: Campaign) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, insert, select, update
 
 from daemon.domain.ladder import Role
+from daemon.store import agenda
 from daemon.store.tables import persons, posts, units
 
 
@@ -62,12 +63,19 @@ def units_by_name(connection: Connection) -> dict[str, int]:
 
 
 def store(
-    connection: Connection, unit_rows: Iterable[UnitLike], person_rows: Iterable[PersonLike], count: Count
+    connection: Connection,
+    unit_rows: Iterable[UnitLike],
+    person_rows: Iterable[PersonLike],
+    count: Count,
+    now: datetime,
 ) -> None:
-    """Store units, persons and posts; those on file are brought up to date. ``count`` is told of each."""
+    """Store units, persons and posts; those on file are brought up to date. ``count`` is told of each.
+
+    What a unit whose kind changed owes is looked at: rules may ask for the kind.
+    """
     unit_rows, person_rows = list(unit_rows), list(person_rows)
     for unit in unit_rows:
-        _store_unit(connection, unit, count)
+        _store_unit(connection, unit, count, now)
     by_name = units_by_name(connection)
     leaders: dict[str, tuple[int, PersonLike]] = {}
     for person in person_rows:
@@ -83,7 +91,7 @@ def store(
             _store_post(connection, number, Role.UNIT_CITY_LEADER, by_name[unit.name], leader, count)
 
 
-def _store_unit(connection: Connection, unit: UnitLike, count: Count) -> None:
+def _store_unit(connection: Connection, unit: UnitLike, count: Count, now: datetime) -> None:
     row = connection.execute(select(units).where(units.c.name == unit.name)).first()
     values = {"kind": unit.kind, "short": unit.short}
     if row is None:
@@ -91,6 +99,8 @@ def _store_unit(connection: Connection, unit: UnitLike, count: Count) -> None:
         count("units")
     elif (row.kind, row.short) != (unit.kind, unit.short):
         connection.execute(update(units).where(units.c.id == row.id).values(**values))
+        if row.kind != unit.kind:
+            agenda.touch_unit(connection, row.id, now)
         count("units_updated")
 
 

@@ -54,7 +54,7 @@ class _Told:
         stored = [item for items in self.items.values() for item in items]
         self.decisions = decisions.load(connection, (item.decision for item in stored))
         subjects = [d.subject for d in self.decisions.values()]
-        self.known = facts.load(connection, subjects, campaigns)
+        self.known = facts.load(connection, subjects, campaigns, ladders=())
         self.persons = people.load_all(connection)
         self.texts = first_texts(connection, ids)
         self.unreadable = _case_numbers(connection, self.known.unreadable)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -112,18 +112,14 @@ def _redate(
     now: datetime,
     campaign: Campaign,
 ) -> None:
-    before, after = _anchors(matter.start_on, matter.due_on), _anchors(wanted.start_on, wanted.due_on)
+    after = replace(matter, start_on=wanted.start_on, due_on=wanted.due_on).anchors
     subject = Subject(matter.kind, matter.id)
-    agenda.move(connection, subject, ladders, Move.LOOKED, before, after, now, campaign.zone)
+    agenda.move(connection, subject, ladders, Move.LOOKED, matter.anchors, after, now, campaign.zone)
     connection.execute(
         update(subjects)
         .where(subjects.c.id == matter.id)
         .values(start_on=wanted.start_on, due_on=wanted.due_on)
     )
-
-
-def _anchors(start: date | None, due: date | None) -> dict[str, date | None]:
-    return {"start": start, "due": due, "end": due}
 
 
 def _enter_missing(
@@ -191,7 +187,7 @@ def change_filing(
 ) -> None:
     """Let something happen to a filing: its row, its agenda and the event in one transaction."""
     subject = Subject(SubjectKind.FILING, matter.id)
-    before = {"due": matter.due_on, "submitted": matter.submitted_on, "returned": matter.returned_on}
+    before = matter.anchors
     after = before | {
         "submitted": values.get("submitted_on", matter.submitted_on),
         "returned": values.get("returned_on", matter.returned_on),

@@ -254,8 +254,10 @@ agenda = Table(
     Column("anchor_version", Integer, nullable=False, server_default="1"),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("set_aside", Text),
+    Column("resting", Text),
     _partial("ix_agenda_due", "due_at", where="due_at IS NOT NULL AND set_aside IS NULL"),
-    comment="when to look next; due_at NULL: nothing ahead; set_aside: why a row is not looked at any more",
+    comment="when to look next; due_at NULL: nothing ahead; set_aside: why a row is not looked at any more;"
+    " resting: the rungs that the last look left at rest",
 )
 
 batches = Table(

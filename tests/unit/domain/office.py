@@ -27,7 +27,7 @@ from daemon.domain.ladder import (
     Wording,
 )
 from daemon.domain.mute import Mute
-from daemon.domain.plan import Facts, Outcome, Plan, Settled, Standing, plan
+from daemon.domain.plan import Facts, Outcome, Plan, Rest, Settled, Standing, plan
 from daemon.domain.standing import Move, moved
 from daemon.domain.workdays import (
     SATURDAY,
@@ -165,6 +165,7 @@ class Office:
         self.version = 0
         self.now = start or at("2018-01-01")
         self.next_at: dict[str, datetime | None] = dict.fromkeys(self.ladders, self.now)
+        self.resting: dict[str, frozenset[str]] = dict.fromkeys(self.ladders, frozenset())
         self._versions_given = 1
         self._past: list[tuple[dict[str, date | None], dict[str, object], dict[str, Standing]]] = []
 
@@ -185,10 +186,13 @@ class Office:
     def read(self, now: datetime) -> Snapshot:
         facts = self.facts()
         plans = {
-            name: plan(facts, one, self.calendar, self.settled_of(name), now)
+            name: plan(facts, one, self.calendar, self.settled_of(name), now, self._rest(name))
             for name, one in self.ladders.items()
         }
         return Snapshot(self.version, plans, now)
+
+    def _rest(self, ladder_id: str) -> Rest:
+        return Rest(self.resting[ladder_id], self.next_at[ladder_id])
 
     def store(self, seen: Snapshot) -> bool:
         """Store a plan unless something changed since it was read; what is settled twice is an error."""
@@ -197,7 +201,7 @@ class Office:
         self.version += 1
         for name, made in seen.plans.items():
             assert made.next_at is None or made.next_at > seen.now, "a look must not ask for itself again"
-            self.next_at[name] = made.next_at
+            self.next_at[name], self.resting[name] = made.next_at, made.resting
             for one in made.settlements:
                 key = Key(name, one.rung, self.standings[name].anchor_version, one.occurrence)
                 assert key not in self.settled, f"settled twice: {key}"
@@ -238,6 +242,7 @@ class Office:
                 self.standings[name], moved(self.standings[name], move, before, then, self.now, SHANGHAI)
             )
         self.anchors = after
+        self._awake(self._past[-1][2])
         self._changed()
 
     def _numbered(self, before: Standing, after: Standing) -> Standing:
@@ -246,6 +251,12 @@ class Office:
             return after
         self._versions_given += 1
         return replace(after, anchor_version=self._versions_given)
+
+    def _awake(self, before: Mapping[str, Standing]) -> None:
+        """Under a new anchor version nothing rests yet."""
+        for name, one in self.standings.items():
+            if one.anchor_version != before[name].anchor_version:
+                self.resting[name] = frozenset()
 
     def become(self, **own: object) -> None:
         """Its own facts change, and no ladder's anchor."""
@@ -257,7 +268,9 @@ class Office:
         return bool(self._past)
 
     def undo(self) -> None:
+        before = dict(self.standings)
         self.anchors, self.own, self.standings = self._past.pop()
+        self._awake(before)
         self._changed()
 
     def publish(self, calendar: WorkdayCalendar) -> None:
@@ -284,7 +297,8 @@ class Office:
 
     def _changed(self) -> None:
         self.version += 1
-        self.next_at = dict.fromkeys(self.ladders, self.now)
+        dues = {name: self.next_at.get(name) or self.now for name in self.ladders}
+        self.next_at = {name: min(due, self.now) for name, due in dues.items()}
 
     # -- what came of it
 

@@ -61,6 +61,18 @@ def test_spring_festival_2020_moves_a_reminder_back_into_the_past(signed: bool) 
     assert [done.instant for done in case.settled.values()] == [at("2020-01-23"), at("2020-02-06")]
 
 
+def test_spring_festival_2020_moves_a_slot_into_a_time_at_which_its_rung_rested() -> None:
+    """It was awake again when the notice came, so the slot had not had its day."""
+    rules = ladder(rung("again", wording("-3 workdays", repeat="1 month", times=1)))
+    case = Office(rules, calendar=BEFORE_THE_NOTICE_OF_2020, start=at("2020-01-02"), due=on("2020-02-05"))
+    submitted = (at("2020-01-20 09:00"), lambda office: office.become(open=False))
+    returned = (at("2020-01-24 09:00"), lambda office: office.become(open=True))
+    case.play(
+        [submitted, returned, (at("2020-01-27 10:00"), partial(publish, published()))], at("2020-02-04")
+    )
+    assert case.told() == [("2020-01-27", "again")]
+
+
 def test_spring_festival_2020_moves_what_follows_a_hand_over_on() -> None:
     case = campaign(
         BEFORE_THE_NOTICE_OF_2020,
