@@ -29,7 +29,7 @@ from daemon.release import upcoming_note
 from daemon.store import agenda, decisions, mode, notices
 from daemon.store.engine import open_engine, reading, writing
 from daemon.store.migrations import migrate
-from tests.chaos import bugs, checks, harm, hosts, records, seams, stream, wire
+from tests.chaos import brim, bugs, checks, harm, hosts, records, seams, stream, wire
 from tests.chaos import journal as j
 from tests.chaos.harm import Harm
 from tests.chaos.skew import Skew
@@ -54,9 +54,14 @@ QUIET_DAYS = 4
 DEATHS_MOST = 10
 WAITING_MOST = 4
 DISK_FULL_FOR = 3
+FULL_AT_LEAST = 0.3
+FOR_LONG = 10**6
+"""Seconds; the driver makes room before."""
 STARTING = 5.0
 """Seconds after its start in which a process may still be opening the database for the first time."""
 STOPS = frozenset({"pause", "two_rule_sets"})
+LEASES = 3
+"""So many leases run out in one instant of an outage in which the workers are there and cannot work."""
 LINGERS = 2.0
 """Seconds after which an instant is over at the latest, while those are away who would do what is due."""
 
@@ -168,6 +173,7 @@ class _Stage:
         stack.callback(clock.unshare)
         self.skew = Skew(self.folder / "skew")
         self.skew.wrap()
+        self.brim = brim.Brim(self.folder)
         for name in self.wish.bugs:
             stack.callback(bugs.PLANTED[name]())
         self.database = hosts.opened(self.wish.database, self.folder, stack)
@@ -249,8 +255,8 @@ class _Stage:
         except StuckError as error:
             stuck = str(error)
         self._note_spoiled()
-        for slow in wire.slow(self.folder):
-            self.write(slow)
+        for fault in (*wire.slow(self.folder), *brim.faults(self.folder)):
+            self.write(fault)
         for arrival in checks.of_notices(wire.arrivals(self.folder)):
             self.write(arrival)
         self.write(j.Ended(clock.now(), clock.wall()))
@@ -300,6 +306,7 @@ class _Stage:
         for name in list(self.paused):
             self._resume(name, now)
         self._come_back(now)
+        self.brim.make_room()
         self.clerk.go_on(now)
         evening = now.replace(hour=20, minute=0) + timedelta(days=QUIET_DAYS)
         self._pass_time(evening)
@@ -405,11 +412,16 @@ class _Stage:
     def _linger(self, now: datetime) -> None:
         """Let those who are still there do what they can."""
         until, seen, still = time.monotonic() + LINGERS, None, time.monotonic()
+        leases = LEASES if self.brim.full else 0
         self.hosts.wake()
-        while (moment := time.monotonic()) < until and moment - still < STILL:
+        while (moment := time.monotonic()) < until and (leases or moment - still < STILL):
             self._look_after(now)
             if (fresh := self._signature(now)) != seen:
                 seen, still = fresh, moment
+            if leases and moment - still > STILL:
+                leases, still = leases - 1, moment
+                self.skew.skip(SKIP)
+                self.hosts.wake()
             time.sleep(POLL)
 
     def _signature(self, now: datetime) -> tuple[bool, tuple[object, ...]] | None:
@@ -604,6 +616,8 @@ class _Stage:
         self.away = Away(drawn.kind, now, clock.wall(), drawn.after)
         if drawn.kind == "valkey_away":
             self.broker.kill()
+        if drawn.kind == "room_away":
+            self.brim.fill(FOR_LONG)
         for name in self.away.processes:
             if name in self.paused:
                 self._resume(name, now)
@@ -628,6 +642,8 @@ class _Stage:
         was, self.away = self.away, None
         if was.kind == "valkey_away":
             self.broker.start(empty=True)
+        if was.kind == "room_away":
+            self.brim.make_room()
         for name in was.processes:
             self.hosts.start(name)
         if was.kind == "provider_away":
@@ -635,6 +651,10 @@ class _Stage:
         self.faults[was.kind] += 1
         target = was.kind.removesuffix("_away")
         self.write(j.Fault(was.at, now, was.kind, target, wall=was.wall, wall_until=clock.wall()))
+
+    def _database_full(self, drawn: Harm, _now: datetime) -> None:
+        """Let the database be full to the brim for a while; it counts if SQLite has said so."""
+        self.brim.fill(FULL_AT_LEAST + drawn.number % 10 / 10)
 
     def _database_cut(self, drawn: Harm, now: datetime) -> None:
         assert isinstance(self.database, hosts.Postgres)
@@ -675,7 +695,12 @@ class _Stage:
             raise StuckError(f"{now}: cannot be killed: {alive}")
 
     def _note_spoiled(self) -> None:
-        """Journal the provider faults that messages have met with since the last call."""
+        """Journal the provider faults that messages have met with since the last call.
+
+        Of the times that the database was full those count at which SQLite said so.
+        """
+        if full := brim.faults(self.folder):
+            self.faults["database_full"] = len(full)
         met = wire.spoiled(self.folder)
         for fault in met[self.spoiled :]:
             self.faults[fault.kind] += 1

@@ -742,7 +742,8 @@ class Judge:
     def _outages(self) -> list[tuple[datetime, datetime]]:
         """The faults as stretches of office time, in order of their beginnings.
 
-        Two processes of a kind stand in for each other: one of them away is an outage of no length.
+        Two processes of a kind stand in for each other: one of them away is an outage of no length. What
+        begins before all are back at work from another is one outage with it: nothing was done between.
         """
         found = []
         for fault in self.faults:
@@ -759,7 +760,7 @@ class Judge:
                 ]
                 until = min(fault.until, max(both, default=fault.at))
             found.append((fault.at, max(until, fault.at)))
-        return sorted(found + [(pause.at, pause.until) for pause in self.pauses])
+        return _joined(sorted(found + [(pause.at, pause.until) for pause in self.pauses]))
 
     def _failures(self, owed: Owed) -> int:
         """Count the tries that failed on the worst of the ways by which what was owed was to go."""
@@ -877,6 +878,20 @@ class Judge:
             if kept.get(key) != right.get(key):
                 words = f"the tally has {kept.get(key)}, the events say {right.get(key)}"
                 yield Violation("tally", words)
+
+
+def _joined(stretches: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Return stretches of time with those joined that follow closely; those of no length stay as they are."""
+    found: list[tuple[datetime, datetime]] = []
+    joined: list[tuple[datetime, datetime]] = []
+    for at, until in stretches:
+        if at == until:
+            found.append((at, until))
+        elif joined and at <= joined[-1][1] + SLEEPY:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], until))
+        else:
+            joined.append((at, until))
+    return sorted(found + joined)
 
 
 def _before(event: CaseEvent, arrival: Arrival) -> bool:
