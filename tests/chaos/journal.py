@@ -9,9 +9,9 @@ What the driver fills in:
 1. first one :class:`Began`; then, with the instants at which they were told, the cases that were on file;
 2. while it runs, each act after its transaction was committed (:class:`CaseEvent`, :class:`FilingEvent`,
    :class:`DirectoryChanged`, :class:`RulesActivated`, :class:`Approved`, :class:`DoneByHand`, :class:`Muted`,
-   :class:`Unmuted`; :class:`Paused` when it is over), never one that was refused; an act whose fate is
-   unknown to the caller (killed, connection cut) is looked up in the table ``events`` before it is
-   written, or left out;
+   :class:`Unmuted`, :class:`LetGo`, :class:`Withdrawn`; :class:`Paused` when it is over), never one that was
+   refused; an act whose fate is unknown to the caller (killed, connection cut) is looked up in the table
+   ``events`` before it is written, or left out;
 3. each :class:`Fault` when it is over (it has an end), and each :class:`Arrival` as the stand-in counted it
    at the wire, before any duplicate check of its own. Their place in the list does not matter;
 4. in the end, when all processes have come to rest and every fault is over, one :class:`Ended` and what the
@@ -237,6 +237,26 @@ class Paused:
     wall_until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LetGo:
+    """The office let notices go that the gate on floods had held (``duban notice release-held``)."""
+
+    at: datetime
+    notices: tuple[int, ...]
+    wall_before: datetime | None = None
+    wall: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The office dropped notices that the gate on floods had held (``release-held --drop``)."""
+
+    at: datetime
+    notices: tuple[int, ...]
+    wall_before: datetime | None = None
+    wall: datetime | None = None
+
+
 # 3. The wire
 
 
@@ -343,7 +363,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A row of ``notices``. ``kind``: rungs, note …; ``text``: what a note said, '' for others."""
+    """A row of ``notices``. ``kind``: rungs, note, ask …; ``text``: what a note said, '' for others.
+
+    ``approval``: it needs one, and so passes by the gate on floods.
+    """
 
     id: int
     person: int
@@ -358,6 +381,7 @@ class Notice:
     ended_at: datetime | None = None
     reason: str = ""
     text: str = ""
+    approval: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +433,8 @@ Record: TypeAlias = (
     | Muted
     | Unmuted
     | Paused
+    | LetGo
+    | Withdrawn
     | Arrival
     | Fault
     | Ended

@@ -31,6 +31,8 @@ from daemon.store.tables import (
 )
 from tests.chaos import journal as j
 
+TO_OFFICE = ("note", "ask")
+"""What speaks to the office of trouble: in the morning, and at once of what the gate on floods holds."""
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -226,7 +228,8 @@ def _notices(connection: Connection) -> Iterator[j.Record]:
             row.sent_leg or "",
             row.ended_at,
             (row.reason or {}).get("code", ""),
-            said.get(row.id, "") if row.kind == "note" else "",
+            said.get(row.id, "") if row.kind in TO_OFFICE else "",
+            row.approval is not None,
         )
 
 
@@ -236,7 +239,7 @@ def _note_texts(connection: Connection) -> dict[int, str]:
         select(d.notice_id, a.said)
         .join_from(attempts, deliveries, a.delivery_id == d.id)
         .join(notices, n.id == d.notice_id)
-        .where(n.kind == "note")
+        .where(n.kind.in_(TO_OFFICE))
     )
     return {row.notice_id: row.said for row in connection.execute(query)}
 

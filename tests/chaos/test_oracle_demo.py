@@ -134,5 +134,23 @@ def test_a_note_must_say_what_there_is_to_do(told: j.Journal) -> None:
     assert set(kinds_of(j.journal(other))) == {"silent"}
 
 
+def test_what_the_gate_holds_does_not_leave(told: j.Journal) -> None:
+    """As if one notice had been held, nobody asked, and it came before it was let go, or though dropped."""
+    first = next(arrival for arrival in told.of(j.Arrival) if arrival.items)
+    assert first.notice
+    for decided in (j.LetGo, j.Withdrawn):
+        act = decided(first.at + timedelta(days=1), (first.notice,))
+        assert kinds_of(j.journal([*told.records, act]))["held"] >= 1
+        assert kinds_of(j.journal([*told.records, act]))["silent"] >= 1, "neither at once nor in the morning"
+
+
+def test_no_more_pass_the_gate_than_may(told: j.Journal) -> None:
+    (began,) = told.of(j.Began)
+    narrow = began.files["channels.yaml"].partition("\nflood:")[0] + "\nflood: {hour: 1}\n"
+    narrowed = replace(began, files={**began.files, "channels.yaml": narrow})
+    records = [narrowed if record is began else record for record in told.records]
+    assert kinds_of(j.journal(records))["flood"] > 0
+
+
 def kinds_of(journal: j.Journal) -> Counter[str]:
     return Counter(found.kind for found in judge(journal))

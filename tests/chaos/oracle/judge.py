@@ -23,10 +23,12 @@ from tests.chaos.journal import (
     Gap,
     Item,
     Journal,
+    LetGo,
     Notice,
     Paused,
     Person,
     Tallied,
+    Withdrawn,
 )
 from tests.chaos.oracle import notes
 from tests.chaos.oracle.days import FRESH, slot
@@ -48,6 +50,7 @@ SMS_APART, SMS_A_DAY = timedelta(seconds=30), 10
 """What a provider of short messages takes to one number: the same words no sooner, and no more a day."""
 RESENT = 1
 """How often bytes of unknown fate are sent again."""
+HOUR = timedelta(hours=1)
 WORKERS_LOST = 5
 """So many in a row that were lost with one message in hand are taken to have been lost of it."""
 SLEEPY = timedelta(minutes=10)
@@ -140,6 +143,7 @@ class Judge:
         yield from self.check_windows()
         yield from self.check_pauses()
         yield from self.check_folds()
+        yield from self.check_gate()
         yield from self.check_repeats()
         yield from self.check_failures()
         for owed in self.obligations:
@@ -349,6 +353,68 @@ class Judge:
                 words = f"a message left by {arrival.channel} {_t(arrival.at, self)}"
                 yield Violation("paused", f"{words}, paused {_t(pause.at, self)}", arrival.at)
 
+    def check_gate(self) -> Iterator[Violation]:
+        """No more pass the gate on floods than may, nothing leaves that it holds, and the office is asked.
+
+        What a person has looked at does not count, nor what waits for approval.
+        """
+        for arrival in self.arrivals:
+            if arrival.notice in self._withdrawn:
+                words = f"notice {arrival.notice} came by {arrival.channel} {_t(arrival.at, self)}, dropped"
+                yield Violation("held", words, arrival.at)
+            elif (free := self._let_go.get(arrival.notice or 0)) and arrival.at < free:
+                words = f"notice {arrival.notice} came by {arrival.channel} {_t(arrival.at, self)}, held"
+                yield Violation("held", words, arrival.at)
+        for made in (passed := self._passing):
+            lately = [at for at in passed if made - HOUR < at <= made]
+            if len(lately) > self.world.rules_at(made).an_hour:
+                words = f"{len(lately)} notices within the hour before {_t(made, self)} passed the gate"
+                yield Violation("flood", words, made)
+        for number, since in self._held_since.items():
+            yield from self._check_asked(number, since)
+
+    def _check_asked(self, number: int, since: datetime) -> Iterator[Violation]:
+        """The office was asked at once, or within the hour before."""
+        deadline = self._allow(since, since)
+        over = self._let_go.get(number) or self._withdrawn.get(number) or self.end
+        if not self._has_office(since) or over <= deadline:
+            return
+        if not any(since - HOUR <= asked and told <= deadline for asked, told in self._asked):
+            words = f"notice {number} is held since {_t(since, self)}"
+            yield Violation("silent", f"{words}; nobody was asked by {_t(deadline, self)}", since)
+
+    @cached_property
+    def _asked(self) -> list[tuple[datetime, datetime]]:
+        """When the office was asked about what is held, and when that came."""
+        asks = {n.id: n for n in self.notices.values() if n.kind == "ask" and n.created_at}
+        came = [(a.notice, a.at) for a in self.arrivals if a.notice in asks]
+        came += [(n.id, n.sent_at) for n in asks.values() if n.sent_at and self._by_hand(n)]
+        return [(at, told) for number, told in came if number and (at := asks[number].created_at)]
+
+    @cached_property
+    def _passing(self) -> list[datetime]:
+        """When each notice was made that passed the gate by itself."""
+        free = [n for n in self.notices.values() if n.kind == "rungs" and not n.approval]
+        return [n.created_at for n in free if n.created_at and n.id not in self._held_since]
+
+    @cached_property
+    def _held_since(self) -> dict[int, datetime]:
+        """The notices that the gate has held: those that the office has decided about, and that still are."""
+        known = self._let_go.keys() | self._withdrawn.keys()
+        return {
+            n.id: n.created_at
+            for n in self.notices.values()
+            if n.created_at and (n.id in known or n.state == "held")
+        }
+
+    @cached_property
+    def _let_go(self) -> dict[int, datetime]:
+        return {number: record.at for record in self.journal.of(LetGo) for number in record.notices}
+
+    @cached_property
+    def _withdrawn(self) -> dict[int, datetime]:
+        return {number: record.at for record in self.journal.of(Withdrawn) for number in record.notices}
+
     def check_folds(self) -> Iterator[Violation]:
         """Of one subject, ladder and person only the strongest goes; nothing weaker follows it."""
         groups: dict[tuple[SubjectName, str, int], list[Said]] = defaultdict(list)
@@ -557,7 +623,9 @@ class Judge:
         return found
 
     def _from_approval(self, owed: Owed, item: Item, deadline: datetime) -> datetime:
-        """A document's time runs from its approval."""
+        """A document's time runs from its approval, that of what the gate held from when it was let go."""
+        if at := self._let_go.get(item.notice or 0):
+            return max(deadline, self._allow(at, at, owed))
         if not owed.rung.approval:
             return deadline
         return max([deadline, *(self._allow(at, at) for at in self._approvals(item))])
@@ -568,8 +636,33 @@ class Judge:
         if notice and notice.state in ("manual", "done", "failed"):
             by_hand = notice.state != "done" or notice.id in self._done_by_hand
             channels = {channel for leg in owed.rung.legs for channel in leg}
-            return by_hand and (self._tried(notice, channels) or self._killed_its_workers(notice))
+            if by_hand and (self._tried(notice, channels) or self._killed_its_workers(notice)):
+                return True
+        if self._was_held(item, owed):
+            return True
         return owed.rung.approval and self._awaits(item, owed, notice)
+
+    def _was_held(self, item: Item, owed: Owed) -> bool:
+        """Whether the gate held an item, and something took it away before it could leave.
+
+        The office may have dropped it, or not looked at it yet; a copy falls with what it copies.
+        """
+        mine = [item]
+        if item.part == "copy":
+            mine += [i for i in self._items_of[item.decision] if i.part == "to"]
+        held = [i.notice for i in mine if i.notice in self._held_since]
+        if any(number not in self._let_go for number in held):
+            return True
+        free = [at for number in held if (at := self._let_go.get(number or 0))]
+        if not free:
+            return False
+        until = self._allow(max(free), max(free), owed)
+        return (
+            until > self.end
+            or not self._stays_sayable(owed, owed.release, until)
+            or any(item.person not in p for p in self._holders(owed, item.part, item.line, until))
+            or self._excused(owed, item.person, until, item.part)
+        )
 
     def _awaits(self, item: Item, owed: Owed, notice: Notice | None) -> bool:
         """Whether a document still waits for its approval, or was taken away before it could leave."""
@@ -798,7 +891,7 @@ class Judge:
                 yield Violation("stuck", f"{words} was never closed", attempt.opened_at)
         for item in self.items.values():
             notice = self.notices.get(item.notice) if item.notice else None
-            held = notice is not None and notice.state in ("waiting", "manual", "done", "failed")
+            held = notice is not None and notice.state in ("waiting", "held", "manual", "done", "failed")
             moments = [item.opened_at, notice.moment if notice else None]
             opened = max((m for m in moments if m is not None), default=None)
             if item.state == "open" and not held and opened and self._is_over(opened):
@@ -813,13 +906,9 @@ class Judge:
         """What is held, failed or reached nobody, the office has been told of by the next morning."""
         for trouble in self._troubles():
             since = trouble.since
-            office = any(
-                reached(s.directory, ("office.duty", "office.director"), None, self.world.day(since))
-                for s in _within(self.world.seatings, since, since)
-            )
             rules = self.world.rules_at(since)
             bundle = rules.bundles.get("morning")
-            if not office or bundle is None:
+            if not self._has_office(since) or bundle is None:
                 continue
             morning = slot(bundle, since, since, rules.hours, rules.calendar, self.zone)
             morning = slot(bundle, morning + SLEEPY, morning, rules.hours, rules.calendar, self.zone)
@@ -831,16 +920,21 @@ class Judge:
                 words = f"{trouble.name} is {trouble.kind} since {_t(since, self)}"
                 yield Violation("silent", f"{words}; no note says so by {_t(deadline, self)}", since)
 
+    def _has_office(self, at: datetime) -> bool:
+        return any(
+            reached(seating.directory, ("office.duty", "office.director"), None, self.world.day(at))
+            for seating in _within(self.world.seatings, at, at)
+        )
+
     @cached_property
     def _notes(self) -> list[tuple[datetime, str]]:
         """What the office was told, and when; who has no address finds its note among the tasks by hand."""
         found = {n.id: n for n in self.notices.values() if n.kind == "note"}
-        by_hand = [
-            (n.sent_at, n.text)
-            for n in found.values()
-            if n.state in ("manual", "done") and n.sent_at and self._tried(n, NOTE_CHANNELS)
-        ]
+        by_hand = [(n.sent_at, n.text) for n in found.values() if n.sent_at and self._by_hand(n)]
         return [*by_hand, *((a.at, a.text) for a in self.arrivals if a.notice in found)]
+
+    def _by_hand(self, note: Notice) -> bool:
+        return note.state in ("manual", "done") and self._tried(note, NOTE_CHANNELS)
 
     def _troubles(self) -> Iterator[Trouble]:
         """Yield what the office must know of, with when it began, and when it was over."""
@@ -858,13 +952,16 @@ class Judge:
     def _of_notices(self) -> Iterator[Trouble]:
         done = {record.notice: record.at for record in self.journal.of(DoneByHand)}
         for notice in self.notices.values():
-            if notice.kind == "note":
+            if notice.kind in ("note", "ask"):
                 continue
             name = f"{notice.id}号"
             if notice.state in ("manual", "done") and notice.sent_at:
                 yield Trouble("manual", name, notice.sent_at, done.get(notice.id))
             if notice.state == "failed" and notice.ended_at:
                 yield Trouble("failed", name, notice.ended_at)
+            if since := self._held_since.get(notice.id):
+                decided = self._let_go.get(notice.id) or self._withdrawn.get(notice.id)
+                yield Trouble("held", name, since, decided)
             approved = self._approved_at.get(notice.id, [])
             if (notice.state == "waiting" or approved) and notice.created_at:
                 yield Trouble("waiting", name, notice.created_at, min(approved, default=None))
