@@ -51,6 +51,10 @@ SKIP = 65.0
 PATIENCE = 90.0
 """How long one instant may take: what is not done then is stuck."""
 QUIET_DAYS = 4
+REHEARSAL_DAYS = (0, 1, 1, 2, 3)
+"""For how many days a run rehearses before it goes live."""
+CATCHES_UP = 0.3
+"""How often what was rehearsed is owed when it does."""
 AN_HOUR = 20
 """So many notices in an hour pass the gate on floods; not a morning on which every unit owes a filing."""
 DEATHS_MOST = 10
@@ -182,8 +186,11 @@ class _Stage:
         self.engine = open_engine(self.database.url)
         stack.callback(self.engine.dispose)
         migrate(self.engine)
-        with writing(self.engine) as connection:
-            mode.go_live(connection, START)
+        chance = random.Random(f"{self.wish.seed}:live")
+        self.rehearses, self.catch_up = chance.choice(REHEARSAL_DAYS), chance.random() < CATCHES_UP
+        if not self.rehearses:
+            with writing(self.engine) as connection:
+                mode.go_live(connection, START)
         source = load_rules(self.config, stream.TEMPLATES)
         wiring.put_in_force(self.engine, source, by="软环境办")
         self.rules = ActiveRules(self.engine)
@@ -196,7 +203,8 @@ class _Stage:
         self.written: list[j.Record] = []
         with reading(self.engine) as connection:
             on_file = records.directory(connection)
-        self.write(j.Began(START, records.config_files(self.config), on_file, wall=clock.wall()))
+        files, rehearsal = records.config_files(self.config), bool(self.rehearses)
+        self.write(j.Began(START, files, on_file, wall=clock.wall(), rehearsal=rehearsal))
         self.clerk = stream.Clerk(self.engine, self.rules, self.config, self.write)
 
     def _lay_out(self) -> Path:
@@ -309,6 +317,8 @@ class _Stage:
         self._come_back(now)
         self.brim.make_room()
         self.clerk.go_on(now)
+        self._settle(now)
+        self._go_live_if_it_is_time(now, at_last=True)
         self.clerk.let_all_go(now)
         for day in range(1, QUIET_DAYS + 1):
             evening = now.replace(hour=20, minute=0) + timedelta(days=day)
@@ -318,6 +328,18 @@ class _Stage:
                 self.clerk.let_all_go(moment)
         self.skew.skip(SKIP)
         self._visit(evening)
+        self._await_recovery(evening)
+
+    def _await_recovery(self, now: datetime) -> None:
+        """Wait until a scanner has taken up what dead ones had in hand; nothing else shows that it must."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            self._look_after(now)
+            self.hosts.wake()
+            with reading(self.engine) as connection:
+                if not connection.execute(text("SELECT count(*) FROM batches")).scalar():
+                    return
+            time.sleep(WAKE_EVERY)
 
     def _pass_time(self, until: datetime) -> None:
         """Visit every instant before ``until`` at which anything is to be done, if anybody is there to."""
@@ -363,7 +385,17 @@ class _Stage:
             if chance.random() < 0.5:
                 self._settle(now, changes=chance.randint(1, 4))
         self._settle(now)
+        self._go_live_if_it_is_time(now)
         self._tell(now)
+
+    def _go_live_if_it_is_time(self, now: datetime, *, at_last: bool = False) -> None:
+        """Go live when the days of rehearsal are over and all that is due has been done."""
+        if not self.rehearses or self.away or self.clerk.paused:
+            return
+        if at_last or now >= START + timedelta(days=self.rehearses):
+            self.rehearses = 0
+            self.clerk.go_live(now, catch_up=self.catch_up)
+            self._settle(now)
 
     def _tell(self, now: datetime) -> None:
         self._note_spoiled()

@@ -9,9 +9,9 @@ What the driver fills in:
 1. first one :class:`Began`; then, with the instants at which they were told, the cases that were on file;
 2. while it runs, each act after its transaction was committed (:class:`CaseEvent`, :class:`FilingEvent`,
    :class:`DirectoryChanged`, :class:`RulesActivated`, :class:`Approved`, :class:`DoneByHand`, :class:`Muted`,
-   :class:`Unmuted`, :class:`LetGo`, :class:`Withdrawn`; :class:`Paused` when it is over), never one that was
-   refused; an act whose fate is unknown to the caller (killed, connection cut) is looked up in the table
-   ``events`` before it is written, or left out;
+   :class:`Unmuted`, :class:`LetGo`, :class:`Withdrawn`, :class:`WentLive`; :class:`Paused` when it is
+   over), never one that was refused; an act whose fate is unknown to the caller (killed, connection cut) is
+   looked up in the table ``events`` before it is written, or left out;
 3. each :class:`Fault` when it is over (it has an end), and each :class:`Arrival` as the stand-in counted it
    at the wire, before any duplicate check of its own. Their place in the list does not matter;
 4. in the end, when all processes have come to rest and every fault is over, one :class:`Ended` and what the
@@ -98,7 +98,8 @@ class Began:
     """The start. ``files``: the config folder in force, by relative path (``campaigns/x.yaml``), as text.
 
     What the rules name (filings, targets, phases) is taken to have been put on file at ``at``. ``enters``:
-    the day from which anything is owed, where that is earlier or later than ``at``'s own day.
+    the day from which anything is owed, where that is earlier or later than ``at``'s own day. ``rehearsal``:
+    it is one until :class:`WentLive`.
     """
 
     at: datetime
@@ -106,6 +107,7 @@ class Began:
     directory: Directory
     enters: date | None = None
     wall: datetime | None = None
+    rehearsal: bool = False
 
 
 # 2. Acts
@@ -235,6 +237,33 @@ class Paused:
     until: datetime
     wall: datetime | None = None
     wall_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """A ladder of a subject of which rehearsal had taken anything up: it begins anew.
+
+    ``pending``: the earliest instant that was decided and had not been handed over.
+    """
+
+    kind: str
+    subject: str
+    ladder: str
+    pending: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WentLive:
+    """The office went live after a rehearsal; ``anew`` are the ladders of which anything had been rehearsed.
+
+    All that was due had been done. ``catch_up``: what rehearsal said is owed; else from that day on.
+    """
+
+    at: datetime
+    catch_up: bool
+    anew: tuple[Anew, ...]
+    wall_before: datetime | None = None
+    wall: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +411,7 @@ class Notice:
     reason: str = ""
     text: str = ""
     approval: bool = False
+    rehearsal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,6 +463,7 @@ Record: TypeAlias = (
     | Muted
     | Unmuted
     | Paused
+    | WentLive
     | LetGo
     | Withdrawn
     | Arrival

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 from daemon.store import people
 from daemon.store.tables import (
     acting,
+    agenda,
     attempts,
     cases,
     decisions,
@@ -161,6 +162,37 @@ def subject_names(connection: Connection) -> dict[tuple[str, int], str]:
     return found
 
 
+def rehearsed(connection: Connection) -> tuple[j.Anew, ...]:
+    """Return the ladders of which rehearsal has taken anything up under their present version."""
+    names, found = subject_names(connection), []
+    for row in connection.execute(select(agenda)):
+        d, i, n = decisions.c, items.c, notices.c
+        mine = (
+            d.subject_kind == row.subject_kind,
+            d.subject_id == row.subject_id,
+            d.ladder == row.ladder,
+            d.anchor_version == row.anchor_version,
+            d.outcome == "said",
+        )
+        query = select(d.instant, d.released_at, i.state, n.state.label("notice"), n.rehearsal)
+        known = connection.execute(
+            query.select_from(decisions.outerjoin(items, i.decision_id == d.id).outerjoin(notices)).where(
+                *mine
+            )
+        ).all()
+        if any(one.rehearsal for one in known):
+            pending = [one.instant for one in known if _is_pending(one)]
+            name = names[row.subject_kind, row.subject_id]
+            found.append(j.Anew(row.subject_kind, name, row.ladder, min(pending, default=None)))
+    return tuple(found)
+
+
+def _is_pending(row: Any) -> bool:
+    """Whether a decision, or an item of it, has not been handed over, not even in rehearsal."""
+    under_way = row.state == "open" and row.notice in (None, "ready", "waiting", "held")
+    return row.released_at is None or under_way
+
+
 def end_state(connection: Connection) -> Iterator[j.Record]:
     """Yield what the database says in the end."""
     yield from _decided(connection)
@@ -230,6 +262,7 @@ def _notices(connection: Connection) -> Iterator[j.Record]:
             (row.reason or {}).get("code", ""),
             said.get(row.id, "") if row.kind in TO_OFFICE else "",
             row.approval is not None,
+            row.rehearsal,
         )
 
 

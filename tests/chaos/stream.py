@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, select
 
-from daemon import acts, clock, sheets
+from daemon import acts, clock, golive, sheets
 from daemon.activate import ActiveRules
 from daemon.cli import wiring
 from daemon.config.source import load_rules
@@ -435,6 +435,16 @@ class Clerk:
         self.paused = None
         self.write(j.Paused(since, now, wall, began))
         return True
+
+    def go_live(self, now: datetime, *, catch_up: bool) -> None:
+        """Let the rehearsal be over; all that is due has been done."""
+        with reading(self.engine) as connection:
+            anew = records.rehearsed(connection)
+        began = clock.wall()
+        with writing(self.engine) as connection:
+            golive.go_live(connection, self.rules(), now, by="软环境办", catch_up=catch_up)
+        self.done["go_live"] = 1
+        self.write(j.WentLive(now, catch_up, anew, began, clock.wall()))
 
     # -- how
 

@@ -152,5 +152,26 @@ def test_no_more_pass_the_gate_than_may(told: j.Journal) -> None:
     assert kinds_of(j.journal(records))["flood"] > 0
 
 
+def test_a_rehearsal_tells_nobody_and_does_not_count(told: j.Journal) -> None:
+    """As if the first half had been a rehearsal: with no mark, with one that stays, and if it had counted."""
+    (began,), arrivals = told.of(j.Began), told.of(j.Arrival)
+    middle = sorted(arrival.at for arrival in arrivals)[len(arrivals) // 2]
+    first = [each for each in arrivals if each.at < middle]
+
+    def judged(marked: list[j.Arrival], *live: j.Record) -> int:
+        mark = [replace(r, text=f"【演练】{r.text}") for r in marked]
+        rest = [r for r in told.records if not isinstance(r, (j.Began, j.Arrival))]
+        bare = [r for r in arrivals if r not in marked]
+        return kinds_of(j.journal([replace(began, rehearsal=True), *rest, *mark, *bare, *live]))["rehearsal"]
+
+    live = j.WentLive(middle, False, ())
+    assert judged([], live) == len(first), "unmarked, in rehearsal"
+    assert judged(arrivals) == 0, "a rehearsal that does not end"
+    assert judged(arrivals, live) >= len([each for each in arrivals if each.at > middle]), (
+        "marked, though live"
+    )
+    assert judged(first, live) > 0, "what was rehearsed counts as said"
+
+
 def kinds_of(journal: j.Journal) -> Counter[str]:
     return Counter(found.kind for found in judge(journal))

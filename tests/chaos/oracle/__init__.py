@@ -31,9 +31,14 @@ if it was dropped, or if something took it away meanwhile; the office is asked a
 hour), and told each morning. No more may pass by themselves than an hour allows; which of those that come
 together are held is not judged.
 
-Not judged: conditions on ``key``, amounts and words of a case; cron; renamed rungs (``was``); budgets,
-rehearsal; what the texts say, but for the office's notes. The oracle raises ``UnsupportedError`` where a
-rule needs what it does not know.
+In a rehearsal everything bears the mark of one, and is judged like any run; when it is over nothing bears it,
+and the ladders of which anything was rehearsed begin anew: from that day, or from what had been decided and
+not been handed over, or as if there had been no rehearsal. Which ladders those are the driver reads from the
+tables when all that is due has been done; that none is missing among them shows at the wire.
+
+Not judged: conditions on ``key``, amounts and words of a case; cron; renamed rungs (``was``); budgets; what
+the texts say, but for the office's notes. The oracle raises ``UnsupportedError`` where a rule needs what it
+does not know.
 """
 
 from tests.chaos.oracle.days import UnsupportedError

@@ -15,6 +15,7 @@ from tests.chaos.journal import (
     Approved,
     Arrival,
     Attempt,
+    Began,
     CaseEvent,
     Decided,
     DoneByHand,
@@ -28,6 +29,7 @@ from tests.chaos.journal import (
     Paused,
     Person,
     Tallied,
+    WentLive,
     Withdrawn,
 )
 from tests.chaos.oracle import notes
@@ -51,6 +53,7 @@ SMS_APART, SMS_A_DAY = timedelta(seconds=30), 10
 RESENT = 1
 """How often bytes of unknown fate are sent again."""
 HOUR = timedelta(hours=1)
+REHEARSED = "【演练】"
 WORKERS_LOST = 5
 """So many in a row that were lost with one message in hand are taken to have been lost of it."""
 SLEEPY = timedelta(minutes=10)
@@ -144,6 +147,7 @@ class Judge:
         yield from self.check_pauses()
         yield from self.check_folds()
         yield from self.check_gate()
+        yield from self.check_rehearsal()
         yield from self.check_repeats()
         yield from self.check_failures()
         for owed in self.obligations:
@@ -373,6 +377,44 @@ class Judge:
         for number, since in self._held_since.items():
             yield from self._check_asked(number, since)
 
+    def check_rehearsal(self) -> Iterator[Violation]:
+        """Before we are live nobody is told but with the mark; from then on nothing bears it.
+
+        And what came with the mark does not count: its ladders begin anew.
+        """
+        began, live = self.journal.of(Began)[0], self._live
+        anew = {((a.kind, a.subject), a.ladder) for a in live.anew} if live else set()
+        for arrival in self.arrivals:
+            marked = REHEARSED in arrival.text
+            where = f"by {arrival.channel} {_t(arrival.at, self)}"
+            if not marked and began.rehearsal and (live is None or _came_before(arrival, live)):
+                yield Violation("rehearsal", f"a message came {where}, unmarked, in rehearsal", arrival.at)
+            if marked and (not began.rehearsal or (live and _came_after(arrival, live))):
+                yield Violation(
+                    "rehearsal", f"a message came {where}, marked, though we are live", arrival.at
+                )
+        for said in self.said:
+            again = (said.subject, said.decided.ladder) in anew
+            if live and REHEARSED in said.arrival.text and not again and self._still_counts(said, live):
+                yield self._wrong("rehearsal", said, "it was rehearsed, and counts as said")
+
+    def _still_counts(self, said: Said, live: WentLive) -> bool:
+        """Whether an item was said under the anchor version that its ladder had when we went live."""
+        before = [state for state in self.world.states[said.subject] if state.at <= live.at]
+        standing = before[-1].standings.get(said.decided.ladder)
+        return any(
+            standing and owed.epoch == standing.epoch and said.decided in self._rows(owed)
+            for owed in self.candidates(said)
+        )
+
+    @cached_property
+    def _live(self) -> WentLive | None:
+        return next(iter(self.journal.of(WentLive)), None)
+
+    def _was_rehearsed(self, reason: str, at: datetime | None) -> bool:
+        """Whether something fell away since we went live: it is owed anew."""
+        return reason == "rehearsed" and self._live is not None and at == self._live.at
+
     def _check_asked(self, number: int, since: datetime) -> Iterator[Violation]:
         """The office was asked at once, or within the hour before."""
         deadline = self._allow(since, since)
@@ -395,6 +437,7 @@ class Judge:
     def _passing(self) -> list[datetime]:
         """When each notice was made that passed the gate by itself."""
         free = [n for n in self.notices.values() if n.kind == "rungs" and not n.approval]
+        free = [n for n in free if not self._was_rehearsed(n.reason, n.ended_at)]  # held, perhaps
         return [n.created_at for n in free if n.created_at and n.id not in self._held_since]
 
     @cached_property
@@ -638,7 +681,7 @@ class Judge:
             channels = {channel for leg in owed.rung.legs for channel in leg}
             if by_hand and (self._tried(notice, channels) or self._killed_its_workers(notice)):
                 return True
-        if self._was_held(item, owed):
+        if self._was_held(item, owed) or self._was_rehearsed(item.reason, item.closed_at):
             return True
         return owed.rung.approval and self._awaits(item, owed, notice)
 
@@ -913,6 +956,8 @@ class Judge:
             morning = slot(bundle, since, since, rules.hours, rules.calendar, self.zone)
             morning = slot(bundle, morning + SLEEPY, morning, rules.hours, rules.calendar, self.zone)
             deadline = self._allow(since, morning)
+            if self._live and since <= self._live.at <= deadline:
+                continue  # the trouble of a rehearsal, of which nobody was told in time
             if deadline < (trouble.ended or self.end) and not any(
                 since <= at <= deadline and notes.names(text, trouble.kind, trouble.name)
                 for at, text in self._notes
@@ -989,6 +1034,20 @@ def _joined(stretches: Iterable[tuple[datetime, datetime]]) -> list[tuple[dateti
         else:
             joined.append((at, until))
     return sorted(found + joined)
+
+
+def _came_before(arrival: Arrival, live: WentLive) -> bool:
+    """Whether a message surely came in rehearsal."""
+    if arrival.wall and live.wall_before:
+        return arrival.wall < live.wall_before
+    return arrival.at < live.at
+
+
+def _came_after(arrival: Arrival, live: WentLive) -> bool:
+    """Whether a message surely left when we were live."""
+    if arrival.wall and live.wall:
+        return live.wall + IN_FLIGHT < arrival.wall
+    return live.at < arrival.at
 
 
 def _before(event: CaseEvent, arrival: Arrival) -> bool:

@@ -24,6 +24,7 @@ from tests.chaos.journal import (
     RulesActivated,
     Tallied,
     Unmuted,
+    WentLive,
 )
 from tests.chaos.oracle.days import UnsupportedError, midnight
 from tests.chaos.oracle.people import stands
@@ -239,6 +240,8 @@ class _Replay:
                     self._rules(record)
                 case Muted():
                     self._mute(record, Mute(record))
+                case WentLive():
+                    self._live(record)
                 case Unmuted():
                     self._mute(record, replace(self.mutes[record.mute], ended=record.at))
         return self.world
@@ -299,6 +302,23 @@ class _Replay:
         if before and after and before.anchor != after.anchor:
             raise UnsupportedError(f"ladders.{key}: another from")
         return standing
+
+    def _live(self, record: WentLive) -> None:
+        """Let the ladders of which anything was rehearsed begin anew, from today or as before.
+
+        What had been decided and not been handed over stays owed, however early.
+        """
+        anew = {((one.kind, one.subject), one.ladder): one for one in record.anew}
+        today = self._today(record.at)
+        for name, states in self.world.states.items():
+            last, moved = states[-1], dict(states[-1].standings)
+            for ladder, standing in last.standings.items():
+                if one := anew.get((name, ladder)):
+                    since = standing.since if record.catch_up else min(today, one.pending or today)
+                    moved[ladder] = Standing(next(self.epochs), since, standing.given)
+            if moved != last.standings:
+                now = (record.wall_before, record.wall)
+                self._put(name, State(record.at, last.facts, moved, self.world.rules, *now))
 
     # -- events
 
