@@ -220,6 +220,7 @@ class _Replay:
         self.world.silences.append(Silence(began.at))
         self.mutes: dict[int, Mute] = {}
         self.epochs = count(1)
+        self.live: datetime | None = None if began.rehearsal else began.at
         self.past: dict[SubjectName, list[tuple[CaseEvent, State | None]]] = {}
         first = began.enters or self.world.day(began.at)
         self._make_subjects(began.at, midnight(first, self.world.zone))
@@ -308,6 +309,7 @@ class _Replay:
 
         What had been decided and not been handed over stays owed, however early.
         """
+        self.live = record.at
         anew = {((one.kind, one.subject), one.ladder): one for one in record.anew}
         today = self._today(record.at)
         for name, states in self.world.states.items():
@@ -357,6 +359,12 @@ class _Replay:
             raise UnsupportedError("undo of a registration")
         self._count(record.at, undone.on, states[-1].facts, before.facts)
         standings = {**states[-1].standings, **before.standings}
+        if self.live and undone.at <= self.live:  # nothing goes back to what was said in rehearsal only
+            last = states[-1]
+            standings = {
+                key: self._moved(key, one, last.facts, before.facts, "looked", record.at)
+                for key, one in last.standings.items()
+            }
         now = (record.wall_before, record.wall)
         self._put(name, State(record.at, before.facts, standings, self.world.rules, *now, undone=True))
 
