@@ -268,20 +268,25 @@ class WentLive:
 
 @dataclass(frozen=True, slots=True)
 class LetGo:
-    """The office let notices go that the gate on floods had held (``duban notice release-held``)."""
+    """The office let notices go that the gate on floods had held (``duban notice release-held``).
+
+    ``items``: what they had to say then; an item may be another notice's later.
+    """
 
     at: datetime
     notices: tuple[int, ...]
+    items: tuple[int, ...]
     wall_before: datetime | None = None
     wall: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """The office dropped notices that the gate on floods had held (``release-held --drop``)."""
+    """The office dropped what the gate on floods had held (``release-held --drop``), notices and items."""
 
     at: datetime
     notices: tuple[int, ...]
+    items: tuple[int, ...]
     wall_before: datetime | None = None
     wall: datetime | None = None
 

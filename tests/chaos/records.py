@@ -79,6 +79,12 @@ def cases_of(connection: Connection, delivery_ids: Iterable[int]) -> list[int]:
     return sorted(connection.execute(query).scalars())
 
 
+def items_of(connection: Connection, numbers: Iterable[int]) -> tuple[int, ...]:
+    """Return the items that are bound to these notices."""
+    query = select(items.c.id).where(items.c.notice_id.in_(list(numbers)), items.c.state == "open")
+    return tuple(sorted(connection.execute(query).scalars()))
+
+
 def last_event(connection: Connection) -> int:
     return connection.execute(select(events.c.id).order_by(events.c.id.desc()).limit(1)).scalar() or 0
 

@@ -307,13 +307,15 @@ class Clerk:
             self._on_held(held, now, drop=False)
 
     def _on_held(self, numbers: Sequence[int], now: datetime, *, drop: bool) -> None:
+        with reading(self.engine) as connection:
+            said = records.items_of(connection, numbers)
         began = clock.wall()
         if drop:
             acts.withdraw(self.engine, numbers, "冯值班", now)
         else:
             acts.let_go(self.engine, self.rules(), "冯值班", now, numbers)
         record = j.Withdrawn if drop else j.LetGo
-        self.write(record(now, tuple(numbers), began, clock.wall()))
+        self.write(record(now, tuple(numbers), said, began, clock.wall()))
 
     # -- people and rules
 

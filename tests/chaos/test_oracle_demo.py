@@ -139,7 +139,7 @@ def test_what_the_gate_holds_does_not_leave(told: j.Journal) -> None:
     first = next(arrival for arrival in told.of(j.Arrival) if arrival.items)
     assert first.notice
     for decided in (j.LetGo, j.Withdrawn):
-        act = decided(first.at + timedelta(days=1), (first.notice,))
+        act = decided(first.at + timedelta(days=1), (first.notice,), first.items)
         assert kinds_of(j.journal([*told.records, act]))["held"] >= 1
         assert kinds_of(j.journal([*told.records, act]))["silent"] >= 1, "neither at once nor in the morning"
 

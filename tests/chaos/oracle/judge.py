@@ -377,6 +377,14 @@ class Judge:
         for number, since in self._held_since.items():
             yield from self._check_asked(number, since)
 
+    @cached_property
+    def _let_go_items(self) -> dict[int, datetime]:
+        return {number: record.at for record in self.journal.of(LetGo) for number in record.items}
+
+    @cached_property
+    def _withdrawn_items(self) -> frozenset[int]:
+        return frozenset(number for record in self.journal.of(Withdrawn) for number in record.items)
+
     def check_rehearsal(self) -> Iterator[Violation]:
         """Before we are live nobody is told but with the mark; from then on nothing bears it.
 
@@ -667,7 +675,7 @@ class Judge:
 
     def _from_approval(self, owed: Owed, item: Item, deadline: datetime) -> datetime:
         """A document's time runs from its approval, that of what the gate held from when it was let go."""
-        if at := self._let_go.get(item.notice or 0):
+        if at := self._let_go_items.get(item.id):
             return max(deadline, self._allow(at, at, owed))
         if not owed.rung.approval:
             return deadline
@@ -693,10 +701,10 @@ class Judge:
         mine = [item]
         if item.part == "copy":
             mine += [i for i in self._items_of[item.decision] if i.part == "to"]
-        held = [i.notice for i in mine if i.notice in self._held_since]
-        if any(number not in self._let_go for number in held):
+        still = {n.id for n in self.notices.values() if n.state == "held"}
+        if any(i.id in self._withdrawn_items or i.notice in still for i in mine):
             return True
-        free = [at for number in held if (at := self._let_go.get(number or 0))]
+        free = [self._let_go_items[i.id] for i in mine if i.id in self._let_go_items]
         if not free:
             return False
         until = self._allow(max(free), max(free), owed)
