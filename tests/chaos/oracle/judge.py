@@ -674,9 +674,13 @@ class Judge:
         return found
 
     def _from_approval(self, owed: Owed, item: Item, deadline: datetime) -> datetime:
-        """A document's time runs from its approval, that of what the gate held from when it was let go."""
-        if at := self._let_go_items.get(item.id):
-            return max(deadline, self._allow(at, at, owed))
+        """A document's time runs from its approval, that of what the gate held from when it was let go.
+
+        So does that of a seat's present holder, if it was held on its way to the former one.
+        """
+        line = [i for i in self._items_of[item.decision] if (i.part, i.line) == (item.part, item.line)]
+        if free := [self._let_go_items[i.id] for i in line if i.id in self._let_go_items]:
+            return max(deadline, self._allow(max(free), max(free), owed))
         if not owed.rung.approval:
             return deadline
         return max([deadline, *(self._allow(at, at) for at in self._approvals(item))])
