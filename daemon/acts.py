@@ -79,7 +79,7 @@ def undo(engine: Engine, rule_set: RuleSet, no: str, by: str, note: str, now: da
     with writing(engine) as connection:
         case = case_named(connection, no)
         zone = zone_of(connection, rule_set, case.campaign)
-        before = cases.undo(connection, case, by, note, now, zone)
+        before = cases.undo(connection, case, rule_set.ladders, by, note, now, zone)
         if before is None:
             raise RefusedError(f"{no} 没有可以撤回的操作")
         return before

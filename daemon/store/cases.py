@@ -26,7 +26,7 @@ from daemon.domain.plan import Standing
 from daemon.domain.standing import Move
 from daemon.domain.workdays import WorkdayCalendar, local_day
 from daemon.errors import RefusedError
-from daemon.store import agenda, events, notices, tally
+from daemon.store import agenda, events, mode, notices, tally
 from daemon.store.agenda import AgendaRow
 from daemon.store.engine import chunks
 from daemon.store.facts import case_of
@@ -248,10 +248,19 @@ def _thawed(value: Any, hint: Any) -> Any:
     return State(value) if State in kinds else value
 
 
-def undo(connection: Connection, case: Case, by: str, note: str, now: datetime, zone: tzinfo) -> Case | None:
+def undo(
+    connection: Connection,
+    case: Case,
+    ladders: Mapping[str, Ladder],
+    by: str,
+    note: str,
+    now: datetime,
+    zone: tzinfo,
+) -> Case | None:
     """Take back the last event of a case, as if it had never been; return ``None`` if there is none.
 
-    The case, its tally and its standings become what they were; the event stays on file, marked.
+    The case, its tally and its standings become what they were; the event stays on file, marked. No standing
+    goes back behind going live: under it may be said what was said in rehearsal only, to nobody.
     """
     past = events.of_subject(connection, subject_of(case))
     last = next((e for e in reversed(past) if e.undone_by is None and e.kind != EventKind.UNDONE), None)
@@ -260,9 +269,15 @@ def undo(connection: Connection, case: Case, by: str, note: str, now: datetime, 
     before = thaw(last.data["before"])
     connection.execute(update(cases).where(cases.c.id == case.id).values(**values(before)))
     tally.add(connection, booked(case, before, last.effective_on, tally.known_from(now, zone)))
-    rows = agenda.of_subject(connection, subject_of(case))
-    former = [agenda.Moved(row, _former(row, last.data["standings"])) for row in rows]
-    agenda.put(connection, former, now)
+    live = mode.read(connection).live
+    if live and last.recorded_at <= live.at:
+        agenda.move(
+            connection, subject_of(case), ladders, Move.LOOKED, case.anchors, before.anchors, now, zone
+        )
+    else:
+        rows = agenda.of_subject(connection, subject_of(case))
+        former = [agenda.Moved(row, _former(row, last.data["standings"])) for row in rows]
+        agenda.put(connection, former, now)
     _look_again(connection, case)
     undoing = events.record(
         connection,

@@ -29,7 +29,7 @@ from daemon.release import upcoming_note
 from daemon.store import agenda, decisions, mode, notices
 from daemon.store.engine import open_engine, reading, writing
 from daemon.store.migrations import migrate
-from tests.chaos import bugs, checks, harm, hosts, records, seams, stream, wire
+from tests.chaos import brim, bugs, checks, harm, hosts, records, seams, stream, wire
 from tests.chaos import journal as j
 from tests.chaos.harm import Harm
 from tests.chaos.skew import Skew
@@ -51,12 +51,23 @@ SKIP = 65.0
 PATIENCE = 90.0
 """How long one instant may take: what is not done then is stuck."""
 QUIET_DAYS = 4
+REHEARSAL_DAYS = (0, 1, 1, 2, 3)
+"""For how many days a run rehearses before it goes live."""
+CATCHES_UP = 0.3
+"""How often what was rehearsed is owed when it does."""
+AN_HOUR = 20
+"""So many notices in an hour pass the gate on floods; not a morning on which every unit owes a filing."""
 DEATHS_MOST = 10
 WAITING_MOST = 4
 DISK_FULL_FOR = 3
+FULL_AT_LEAST = 0.3
+FOR_LONG = 10**6
+"""Seconds; the driver makes room before."""
 STARTING = 5.0
 """Seconds after its start in which a process may still be opening the database for the first time."""
 STOPS = frozenset({"pause", "two_rule_sets"})
+LEASES = 3
+"""So many leases run out in one instant of an outage in which the workers are there and cannot work."""
 LINGERS = 2.0
 """Seconds after which an instant is over at the latest, while those are away who would do what is due."""
 
@@ -168,14 +179,18 @@ class _Stage:
         stack.callback(clock.unshare)
         self.skew = Skew(self.folder / "skew")
         self.skew.wrap()
+        self.brim = brim.Brim(self.folder)
         for name in self.wish.bugs:
             stack.callback(bugs.PLANTED[name]())
         self.database = hosts.opened(self.wish.database, self.folder, stack)
         self.engine = open_engine(self.database.url)
         stack.callback(self.engine.dispose)
         migrate(self.engine)
-        with writing(self.engine) as connection:
-            mode.go_live(connection, START)
+        chance = random.Random(f"{self.wish.seed}:live")
+        self.rehearses, self.catch_up = chance.choice(REHEARSAL_DAYS), chance.random() < CATCHES_UP
+        if not self.rehearses:
+            with writing(self.engine) as connection:
+                mode.go_live(connection, START)
         source = load_rules(self.config, stream.TEMPLATES)
         wiring.put_in_force(self.engine, source, by="软环境办")
         self.rules = ActiveRules(self.engine)
@@ -188,7 +203,8 @@ class _Stage:
         self.written: list[j.Record] = []
         with reading(self.engine) as connection:
             on_file = records.directory(connection)
-        self.write(j.Began(START, records.config_files(self.config), on_file, wall=clock.wall()))
+        files, rehearsal = records.config_files(self.config), bool(self.rehearses)
+        self.write(j.Began(START, files, on_file, wall=clock.wall(), rehearsal=rehearsal))
         self.clerk = stream.Clerk(self.engine, self.rules, self.config, self.write)
 
     def _lay_out(self) -> Path:
@@ -197,10 +213,9 @@ class _Stage:
         channels = (shipped / "demo" / "channels.yaml").read_text(encoding="utf-8")
         for threads in ("    threads: 2\n", "    threads: 4\n"):
             channels = channels.replace(threads, f"    threads: {THREADS}\n    timeout: {TIMEOUT}\n")
-        # The oracle knows neither budgets (what one pushes into the next bundle would look late) nor an
-        # office that lets held notices go.
+        # The oracle does not know budgets: what one pushes into the next bundle would look late.
         channels, _, _ = channels.partition("\nflood:")
-        held = "flood: {hour: 1000000, group: [brief, morning]}\nbudgets: {sms: {}}\n"
+        held = f"flood: {{hour: {AN_HOUR}, group: [brief, morning]}}\nbudgets: {{sms: {{}}}}\n"
         (mine / "channels.yaml").write_text(f"{channels}\n{held}", encoding="utf-8")
         (mine / "calendar.yaml").write_text("years: {}\n", encoding="utf-8")
         return mine
@@ -249,8 +264,8 @@ class _Stage:
         except StuckError as error:
             stuck = str(error)
         self._note_spoiled()
-        for slow in wire.slow(self.folder):
-            self.write(slow)
+        for fault in (*wire.slow(self.folder), *brim.faults(self.folder)):
+            self.write(fault)
         for arrival in checks.of_notices(wire.arrivals(self.folder)):
             self.write(arrival)
         self.write(j.Ended(clock.now(), clock.wall()))
@@ -300,12 +315,31 @@ class _Stage:
         for name in list(self.paused):
             self._resume(name, now)
         self._come_back(now)
+        self.brim.make_room()
         self.clerk.go_on(now)
-        evening = now.replace(hour=20, minute=0) + timedelta(days=QUIET_DAYS)
-        self._pass_time(evening)
-        self._visit(evening)
+        self._settle(now)
+        self._go_live_if_it_is_time(now, at_last=True)
+        self.clerk.let_all_go(now)
+        for day in range(1, QUIET_DAYS + 1):
+            evening = now.replace(hour=20, minute=0) + timedelta(days=day)
+            for moment in (evening.replace(hour=14), evening):
+                self._pass_time(moment)
+                self._visit(moment)
+                self.clerk.let_all_go(moment)
         self.skew.skip(SKIP)
         self._visit(evening)
+        self._await_recovery(evening)
+
+    def _await_recovery(self, now: datetime) -> None:
+        """Wait until a scanner has taken up what dead ones had in hand; nothing else shows that it must."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            self._look_after(now)
+            self.hosts.wake()
+            with reading(self.engine) as connection:
+                if not connection.execute(text("SELECT count(*) FROM batches")).scalar():
+                    return
+            time.sleep(WAKE_EVERY)
 
     def _pass_time(self, until: datetime) -> None:
         """Visit every instant before ``until`` at which anything is to be done, if anybody is there to."""
@@ -351,7 +385,17 @@ class _Stage:
             if chance.random() < 0.5:
                 self._settle(now, changes=chance.randint(1, 4))
         self._settle(now)
+        self._go_live_if_it_is_time(now)
         self._tell(now)
+
+    def _go_live_if_it_is_time(self, now: datetime, *, at_last: bool = False) -> None:
+        """Go live when the days of rehearsal are over and all that is due has been done."""
+        if not self.rehearses or self.away or self.clerk.paused:
+            return
+        if at_last or now >= START + timedelta(days=self.rehearses):
+            self.rehearses = 0
+            self.clerk.go_live(now, catch_up=self.catch_up)
+            self._settle(now)
 
     def _tell(self, now: datetime) -> None:
         self._note_spoiled()
@@ -405,11 +449,16 @@ class _Stage:
     def _linger(self, now: datetime) -> None:
         """Let those who are still there do what they can."""
         until, seen, still = time.monotonic() + LINGERS, None, time.monotonic()
+        leases = LEASES if self.brim.full else 0
         self.hosts.wake()
-        while (moment := time.monotonic()) < until and moment - still < STILL:
+        while (moment := time.monotonic()) < until and (leases or moment - still < STILL):
             self._look_after(now)
             if (fresh := self._signature(now)) != seen:
                 seen, still = fresh, moment
+            if leases and moment - still > STILL:
+                leases, still = leases - 1, moment
+                self.skew.skip(SKIP)
+                self.hosts.wake()
             time.sleep(POLL)
 
     def _signature(self, now: datetime) -> tuple[bool, tuple[object, ...]] | None:
@@ -604,6 +653,8 @@ class _Stage:
         self.away = Away(drawn.kind, now, clock.wall(), drawn.after)
         if drawn.kind == "valkey_away":
             self.broker.kill()
+        if drawn.kind == "room_away":
+            self.brim.fill(FOR_LONG)
         for name in self.away.processes:
             if name in self.paused:
                 self._resume(name, now)
@@ -628,6 +679,8 @@ class _Stage:
         was, self.away = self.away, None
         if was.kind == "valkey_away":
             self.broker.start(empty=True)
+        if was.kind == "room_away":
+            self.brim.make_room()
         for name in was.processes:
             self.hosts.start(name)
         if was.kind == "provider_away":
@@ -635,6 +688,10 @@ class _Stage:
         self.faults[was.kind] += 1
         target = was.kind.removesuffix("_away")
         self.write(j.Fault(was.at, now, was.kind, target, wall=was.wall, wall_until=clock.wall()))
+
+    def _database_full(self, drawn: Harm, _now: datetime) -> None:
+        """Let the database be full to the brim for a while; it counts if SQLite has said so."""
+        self.brim.fill(FULL_AT_LEAST + drawn.number % 10 / 10)
 
     def _database_cut(self, drawn: Harm, now: datetime) -> None:
         assert isinstance(self.database, hosts.Postgres)
@@ -675,7 +732,12 @@ class _Stage:
             raise StuckError(f"{now}: cannot be killed: {alive}")
 
     def _note_spoiled(self) -> None:
-        """Journal the provider faults that messages have met with since the last call."""
+        """Journal the provider faults that messages have met with since the last call.
+
+        Of the times that the database was full those count at which SQLite said so.
+        """
+        if full := brim.faults(self.folder):
+            self.faults["database_full"] = len(full)
         met = wire.spoiled(self.folder)
         for fault in met[self.spoiled :]:
             self.faults[fault.kind] += 1

@@ -78,8 +78,12 @@ AWAY: dict[str, tuple[str, ...]] = {
     "workers_away": WORKERS,
     "provider_away": ("sandbox",),
     "valkey_away": (),
+    "room_away": (),
 }
-"""What is away for hours or days of office time, and the processes that are ended for so long."""
+"""What is away for hours or days of office time, and the processes that are ended for so long.
+
+Room: the database is full to the brim, for the services; the office finds place for what it enters.
+"""
 STEPS_AWAY = (1, 1, 2, 3, 4, 8)
 """For how many steps: some four make a working day."""
 
@@ -93,9 +97,14 @@ COMMON: Sequence[tuple[str, float]] = (
     ("valkey_killed", 2),
     ("provider_killed", 1),
     ("two_rule_sets", 2),
-    *((kind, 0.5) for kind in AWAY),
+    *((kind, 0.5) for kind in AWAY if kind != "room_away"),
 )
-OF_SQLITE: Sequence[tuple[str, float]] = (("disk_full", 5), ("power_loss", 2))
+OF_SQLITE: Sequence[tuple[str, float]] = (
+    ("disk_full", 4),
+    ("database_full", 4),
+    ("power_loss", 2),
+    ("room_away", 0.5),
+)
 OF_POSTGRES: Sequence[tuple[str, float]] = (("database_cut", 6), ("database_restarted", 1))
 
 

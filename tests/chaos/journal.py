@@ -9,9 +9,9 @@ What the driver fills in:
 1. first one :class:`Began`; then, with the instants at which they were told, the cases that were on file;
 2. while it runs, each act after its transaction was committed (:class:`CaseEvent`, :class:`FilingEvent`,
    :class:`DirectoryChanged`, :class:`RulesActivated`, :class:`Approved`, :class:`DoneByHand`, :class:`Muted`,
-   :class:`Unmuted`; :class:`Paused` when it is over), never one that was refused; an act whose fate is
-   unknown to the caller (killed, connection cut) is looked up in the table ``events`` before it is
-   written, or left out;
+   :class:`Unmuted`, :class:`LetGo`, :class:`Withdrawn`, :class:`WentLive`; :class:`Paused` when it is
+   over), never one that was refused; an act whose fate is unknown to the caller (killed, connection cut) is
+   looked up in the table ``events`` before it is written, or left out;
 3. each :class:`Fault` when it is over (it has an end), and each :class:`Arrival` as the stand-in counted it
    at the wire, before any duplicate check of its own. Their place in the list does not matter;
 4. in the end, when all processes have come to rest and every fault is over, one :class:`Ended` and what the
@@ -98,7 +98,8 @@ class Began:
     """The start. ``files``: the config folder in force, by relative path (``campaigns/x.yaml``), as text.
 
     What the rules name (filings, targets, phases) is taken to have been put on file at ``at``. ``enters``:
-    the day from which anything is owed, where that is earlier or later than ``at``'s own day.
+    the day from which anything is owed, where that is earlier or later than ``at``'s own day. ``rehearsal``:
+    it is one until :class:`WentLive`.
     """
 
     at: datetime
@@ -106,6 +107,7 @@ class Began:
     directory: Directory
     enters: date | None = None
     wall: datetime | None = None
+    rehearsal: bool = False
 
 
 # 2. Acts
@@ -237,6 +239,58 @@ class Paused:
     wall_until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """A ladder of a subject of which rehearsal had taken anything up: it begins anew.
+
+    ``pending``: the earliest instant that was decided and had not been handed over.
+    """
+
+    kind: str
+    subject: str
+    ladder: str
+    pending: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WentLive:
+    """The office went live after a rehearsal; ``anew`` are the ladders of which anything had been rehearsed.
+
+    All that was due had been done. ``catch_up``: what rehearsal said is owed; else from that day on.
+    """
+
+    at: datetime
+    catch_up: bool
+    anew: tuple[Anew, ...]
+    wall_before: datetime | None = None
+    wall: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LetGo:
+    """The office let notices go that the gate on floods had held (``duban notice release-held``).
+
+    ``items``: what they had to say then; an item may be another notice's later.
+    """
+
+    at: datetime
+    notices: tuple[int, ...]
+    items: tuple[int, ...]
+    wall_before: datetime | None = None
+    wall: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The office dropped what the gate on floods had held (``release-held --drop``), notices and items."""
+
+    at: datetime
+    notices: tuple[int, ...]
+    items: tuple[int, ...]
+    wall_before: datetime | None = None
+    wall: datetime | None = None
+
+
 # 3. The wire
 
 
@@ -343,7 +397,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A row of ``notices``. ``kind``: rungs, note …; ``text``: what a note said, '' for others."""
+    """A row of ``notices``. ``kind``: rungs, note, ask …; ``text``: what a note said, '' for others.
+
+    ``approval``: it needs one, and so passes by the gate on floods.
+    """
 
     id: int
     person: int
@@ -358,6 +415,8 @@ class Notice:
     ended_at: datetime | None = None
     reason: str = ""
     text: str = ""
+    approval: bool = False
+    rehearsal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +468,9 @@ Record: TypeAlias = (
     | Muted
     | Unmuted
     | Paused
+    | WentLive
+    | LetGo
+    | Withdrawn
     | Arrival
     | Fault
     | Ended

@@ -30,7 +30,7 @@ from daemon.config import deployment
 from daemon.service import notify, signals
 from daemon.store import migrations
 from daemon.store.engine import open_engine
-from tests.chaos import bugs, seams, wire
+from tests.chaos import brim, bugs, seams, wire
 from tests.chaos.skew import Skew
 
 WARM = (build, mail, tencent, wecom, commands, context, deployment, notify, signals, migrations, run, wiring)
@@ -116,6 +116,7 @@ def _be(asked: Mapping[str, Any], parent: int, inherited: tuple[socket.socket, .
             wire.wrap(folder)
         else:
             seams.wrap(folder, asked["name"])
+            brim.wrap(folder, asked["name"])
         for name in asked.get("bugs", ()):
             bugs.PLANTED[name]()
         code = main(asked["argv"])

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 from daemon.store import people
 from daemon.store.tables import (
     acting,
+    agenda,
     attempts,
     cases,
     decisions,
@@ -31,6 +32,8 @@ from daemon.store.tables import (
 )
 from tests.chaos import journal as j
 
+TO_OFFICE = ("note", "ask")
+"""What speaks to the office of trouble: in the morning, and at once of what the gate on floods holds."""
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -74,6 +77,12 @@ def cases_of(connection: Connection, delivery_ids: Iterable[int]) -> list[int]:
         .distinct()
     )
     return sorted(connection.execute(query).scalars())
+
+
+def items_of(connection: Connection, numbers: Iterable[int]) -> tuple[int, ...]:
+    """Return the items that are bound to these notices."""
+    query = select(items.c.id).where(items.c.notice_id.in_(list(numbers)), items.c.state == "open")
+    return tuple(sorted(connection.execute(query).scalars()))
 
 
 def last_event(connection: Connection) -> int:
@@ -159,6 +168,37 @@ def subject_names(connection: Connection) -> dict[tuple[str, int], str]:
     return found
 
 
+def rehearsed(connection: Connection) -> tuple[j.Anew, ...]:
+    """Return the ladders of which rehearsal has taken anything up under their present version."""
+    names, found = subject_names(connection), []
+    for row in connection.execute(select(agenda)):
+        d, i, n = decisions.c, items.c, notices.c
+        mine = (
+            d.subject_kind == row.subject_kind,
+            d.subject_id == row.subject_id,
+            d.ladder == row.ladder,
+            d.anchor_version == row.anchor_version,
+            d.outcome == "said",
+        )
+        query = select(d.instant, d.released_at, i.state, n.state.label("notice"), n.rehearsal)
+        known = connection.execute(
+            query.select_from(decisions.outerjoin(items, i.decision_id == d.id).outerjoin(notices)).where(
+                *mine
+            )
+        ).all()
+        if any(one.rehearsal for one in known):
+            pending = [one.instant for one in known if _is_pending(one)]
+            name = names[row.subject_kind, row.subject_id]
+            found.append(j.Anew(row.subject_kind, name, row.ladder, min(pending, default=None)))
+    return tuple(found)
+
+
+def _is_pending(row: Any) -> bool:
+    """Whether a decision, or an item of it, has not been handed over, not even in rehearsal."""
+    under_way = row.state == "open" and row.notice in (None, "ready", "waiting", "held")
+    return row.released_at is None or under_way
+
+
 def end_state(connection: Connection) -> Iterator[j.Record]:
     """Yield what the database says in the end."""
     yield from _decided(connection)
@@ -226,7 +266,9 @@ def _notices(connection: Connection) -> Iterator[j.Record]:
             row.sent_leg or "",
             row.ended_at,
             (row.reason or {}).get("code", ""),
-            said.get(row.id, "") if row.kind == "note" else "",
+            said.get(row.id, "") if row.kind in TO_OFFICE else "",
+            row.approval is not None,
+            row.rehearsal,
         )
 
 
@@ -236,7 +278,7 @@ def _note_texts(connection: Connection) -> dict[int, str]:
         select(d.notice_id, a.said)
         .join_from(attempts, deliveries, a.delivery_id == d.id)
         .join(notices, n.id == d.notice_id)
-        .where(n.kind == "note")
+        .where(n.kind.in_(TO_OFFICE))
     )
     return {row.notice_id: row.said for row in connection.execute(query)}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, select
 
-from daemon import acts, clock, sheets
+from daemon import acts, clock, golive, sheets
 from daemon.activate import ActiveRules
 from daemon.cli import wiring
 from daemon.config.source import load_rules
@@ -21,7 +21,7 @@ from daemon.draft import documents
 from daemon.errors import DubanError, RefusedError
 from daemon.intake import import_sheets
 from daemon.sheets import Kind, PersonRow, Sheet
-from daemon.store import cases, facts, mode, mutes, notices, people, subjects
+from daemon.store import cases, facts, holds, mode, mutes, notices, people, subjects
 from daemon.store.engine import reading, writing
 from daemon.store.tables import notices as notices_table
 from tests.chaos import journal as j
@@ -83,9 +83,12 @@ WEIGHTS: Sequence[tuple[str, int]] = (
     ("end_mute", 2),
     ("pause", 2),
     ("go_on", 25),
+    ("release_held", 25),
 )
 
 
+DROPPED = 0.2
+"""How often what is held is dropped rather than let go."""
 MUTES_MOST = 4
 DAYS_MUTED = {"ladder": 1, "unit": 3, "case": 6, "person": 4}
 """For how many days at most each kind of thing is silenced, from a day of the next three on."""
@@ -286,6 +289,34 @@ class Clerk:
         self.write(j.DoneByHand(now, one, clock.wall()))
         return True
 
+    def _release_held(self, chance: random.Random, now: datetime) -> bool:
+        """Let go what the gate on floods holds, all or some of it, or drop it."""
+        with reading(self.engine) as connection:
+            held = holds.held(connection)
+        if not held:
+            return False
+        some = held if chance.random() < 0.5 else sorted(chance.sample(held, (len(held) + 1) // 2))
+        self._on_held(some, now, drop=chance.random() < DROPPED)
+        return True
+
+    def let_all_go(self, now: datetime) -> None:
+        """Let go whatever is held."""
+        with reading(self.engine) as connection:
+            held = holds.held(connection)
+        if held:
+            self._on_held(held, now, drop=False)
+
+    def _on_held(self, numbers: Sequence[int], now: datetime, *, drop: bool) -> None:
+        with reading(self.engine) as connection:
+            said = records.items_of(connection, numbers)
+        began = clock.wall()
+        if drop:
+            acts.withdraw(self.engine, numbers, "冯值班", now)
+        else:
+            acts.let_go(self.engine, self.rules(), "冯值班", now, numbers)
+        record = j.Withdrawn if drop else j.LetGo
+        self.write(record(now, tuple(numbers), said, began, clock.wall()))
+
     # -- people and rules
 
     def _head_changes(self, chance: random.Random, now: datetime) -> bool:
@@ -406,6 +437,16 @@ class Clerk:
         self.paused = None
         self.write(j.Paused(since, now, wall, began))
         return True
+
+    def go_live(self, now: datetime, *, catch_up: bool) -> None:
+        """Let the rehearsal be over; all that is due has been done."""
+        with reading(self.engine) as connection:
+            anew = records.rehearsed(connection)
+        began = clock.wall()
+        with writing(self.engine) as connection:
+            golive.go_live(connection, self.rules(), now, by="软环境办", catch_up=catch_up)
+        self.done["go_live"] = 1
+        self.write(j.WentLive(now, catch_up, anew, began, clock.wall()))
 
     # -- how
 

@@ -12,8 +12,11 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
-from tests.chaos import harm, seams, stream
+from daemon.store.engine import open_engine, reading, writing
+from tests.chaos import brim, harm, seams, stream
 from tests.chaos.driver import START
 from tests.chaos.hosts import Sqlite
 
@@ -64,6 +67,43 @@ def test_a_process_is_struck_at_the_so_manieth_pass_of_its_seam(tmp_path: Path, 
     (line,) = (tmp_path / "fired.jsonl").read_text().splitlines()
     assert json.loads(line) == {"order": 5, "process": "work-0", "pid": pid, "ids": [nth - 1]}
     assert not (tmp_path / "work-0.order").exists(), "its successor lives"
+
+
+def test_a_full_database_is_sqlites_own_word_and_takes_the_whole_transaction_back(tmp_path: Path) -> None:
+    mine = brim.Brim(tmp_path)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(_fill_and_find_room(tmp_path))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    (fault,) = brim.faults(tmp_path)
+    assert (fault.kind, fault.target, fault.doubt, fault.sends) == ("database_full", "database", True, 1)
+    assert mine.times == 1, "one state for all processes"
+
+
+def _fill_and_find_room(folder: Path) -> int:
+    """Return how many of the four expectations of a process that meets a full database are not met."""
+    brim.wrap(folder, "work-0")
+    engine, state = open_engine(f"sqlite:///{folder / 'duban.db'}"), brim.Brim(folder)
+
+    def say(times: int) -> bool:
+        try:
+            with writing(engine) as connection:
+                for _ in range(times):
+                    connection.execute(text("INSERT INTO said VALUES (:words)"), {"words": "x" * 1000})
+        except OperationalError as error:
+            return "database or disk is full" not in str(error)
+        return True
+
+    with writing(engine) as connection:
+        connection.execute(text("CREATE TABLE said (words TEXT)"))
+    met = [say(20)]
+    state.fill(60)
+    met += [not say(20)]
+    state.make_room()
+    met += [say(20)]
+    with reading(engine) as connection:
+        met += [connection.execute(text("SELECT count(*) FROM said")).scalar() == 40]
+    return met.count(False)
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])

@@ -134,5 +134,44 @@ def test_a_note_must_say_what_there_is_to_do(told: j.Journal) -> None:
     assert set(kinds_of(j.journal(other))) == {"silent"}
 
 
+def test_what_the_gate_holds_does_not_leave(told: j.Journal) -> None:
+    """As if one notice had been held, nobody asked, and it came before it was let go, or though dropped."""
+    first = next(arrival for arrival in told.of(j.Arrival) if arrival.items)
+    assert first.notice
+    for decided in (j.LetGo, j.Withdrawn):
+        act = decided(first.at + timedelta(days=1), (first.notice,), first.items)
+        assert kinds_of(j.journal([*told.records, act]))["held"] >= 1
+        assert kinds_of(j.journal([*told.records, act]))["silent"] >= 1, "neither at once nor in the morning"
+
+
+def test_no_more_pass_the_gate_than_may(told: j.Journal) -> None:
+    (began,) = told.of(j.Began)
+    narrow = began.files["channels.yaml"].partition("\nflood:")[0] + "\nflood: {hour: 1}\n"
+    narrowed = replace(began, files={**began.files, "channels.yaml": narrow})
+    records = [narrowed if record is began else record for record in told.records]
+    assert kinds_of(j.journal(records))["flood"] > 0
+
+
+def test_a_rehearsal_tells_nobody_and_does_not_count(told: j.Journal) -> None:
+    """As if the first half had been a rehearsal: with no mark, with one that stays, and if it had counted."""
+    (began,), arrivals = told.of(j.Began), told.of(j.Arrival)
+    middle = sorted(arrival.at for arrival in arrivals)[len(arrivals) // 2]
+    first = [each for each in arrivals if each.at < middle]
+
+    def judged(marked: list[j.Arrival], *live: j.Record) -> int:
+        mark = [replace(r, text=f"【演练】{r.text}") for r in marked]
+        rest = [r for r in told.records if not isinstance(r, (j.Began, j.Arrival))]
+        bare = [r for r in arrivals if r not in marked]
+        return kinds_of(j.journal([replace(began, rehearsal=True), *rest, *mark, *bare, *live]))["rehearsal"]
+
+    live = j.WentLive(middle, False, ())
+    assert judged([], live) == len(first), "unmarked, in rehearsal"
+    assert judged(arrivals) == 0, "a rehearsal that does not end"
+    assert judged(arrivals, live) >= len([each for each in arrivals if each.at > middle]), (
+        "marked, though live"
+    )
+    assert judged(first, live) > 0, "what was rehearsed counts as said"
+
+
 def kinds_of(journal: j.Journal) -> Counter[str]:
     return Counter(found.kind for found in judge(journal))

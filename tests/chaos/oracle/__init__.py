@@ -26,9 +26,19 @@ A mute of a ladder, unit or case takes away what has its instant in it, and noth
 looked at; one that was ended early takes what had come by then. A pause is an outage: what it held back comes
 after it, if it is still to be said; nothing leaves in it but what was in flight.
 
-Not judged: conditions on ``key``, amounts and words of a case; cron; renamed rungs (``was``); budgets, the
-gate on floods, rehearsal; what the texts say, but for the office's notes. The oracle raises
-``UnsupportedError`` where a rule needs what it does not know.
+What the gate on floods holds comes after a person has let it go, as late as if its slot were then, or never,
+if it was dropped, or if something took it away meanwhile; the office is asked at once (or was within the
+hour), and told each morning. No more may pass by themselves than an hour allows; which of those that come
+together are held is not judged.
+
+In a rehearsal everything bears the mark of one, and is judged like any run; when it is over nothing bears it,
+and the ladders of which anything was rehearsed begin anew: from that day, or from what had been decided and
+not been handed over, or as if there had been no rehearsal. Which ladders those are the driver reads from the
+tables when all that is due has been done; that none is missing among them shows at the wire.
+
+Not judged: conditions on ``key``, amounts and words of a case; cron; renamed rungs (``was``); budgets; what
+the texts say, but for the office's notes. The oracle raises ``UnsupportedError`` where a rule needs what it
+does not know.
 """
 
 from tests.chaos.oracle.days import UnsupportedError

@@ -15,6 +15,7 @@ from tests.chaos.journal import (
     Approved,
     Arrival,
     Attempt,
+    Began,
     CaseEvent,
     Decided,
     DoneByHand,
@@ -23,10 +24,13 @@ from tests.chaos.journal import (
     Gap,
     Item,
     Journal,
+    LetGo,
     Notice,
     Paused,
     Person,
     Tallied,
+    WentLive,
+    Withdrawn,
 )
 from tests.chaos.oracle import notes
 from tests.chaos.oracle.days import FRESH, slot
@@ -48,6 +52,8 @@ SMS_APART, SMS_A_DAY = timedelta(seconds=30), 10
 """What a provider of short messages takes to one number: the same words no sooner, and no more a day."""
 RESENT = 1
 """How often bytes of unknown fate are sent again."""
+HOUR = timedelta(hours=1)
+REHEARSED = "【演练】"
 WORKERS_LOST = 5
 """So many in a row that were lost with one message in hand are taken to have been lost of it."""
 SLEEPY = timedelta(minutes=10)
@@ -140,6 +146,8 @@ class Judge:
         yield from self.check_windows()
         yield from self.check_pauses()
         yield from self.check_folds()
+        yield from self.check_gate()
+        yield from self.check_rehearsal()
         yield from self.check_repeats()
         yield from self.check_failures()
         for owed in self.obligations:
@@ -349,6 +357,115 @@ class Judge:
                 words = f"a message left by {arrival.channel} {_t(arrival.at, self)}"
                 yield Violation("paused", f"{words}, paused {_t(pause.at, self)}", arrival.at)
 
+    def check_gate(self) -> Iterator[Violation]:
+        """No more pass the gate on floods than may, nothing leaves that it holds, and the office is asked.
+
+        What a person has looked at does not count, nor what waits for approval.
+        """
+        for arrival in self.arrivals:
+            if arrival.notice in self._withdrawn:
+                words = f"notice {arrival.notice} came by {arrival.channel} {_t(arrival.at, self)}, dropped"
+                yield Violation("held", words, arrival.at)
+            elif (free := self._let_go.get(arrival.notice or 0)) and arrival.at < free:
+                words = f"notice {arrival.notice} came by {arrival.channel} {_t(arrival.at, self)}, held"
+                yield Violation("held", words, arrival.at)
+        for made in (passed := self._passing):
+            lately = [at for at in passed if made - HOUR < at <= made]
+            if len(lately) > self.world.rules_at(made).an_hour:
+                words = f"{len(lately)} notices within the hour before {_t(made, self)} passed the gate"
+                yield Violation("flood", words, made)
+        for number, since in self._held_since.items():
+            yield from self._check_asked(number, since)
+
+    @cached_property
+    def _let_go_items(self) -> dict[int, datetime]:
+        return {number: record.at for record in self.journal.of(LetGo) for number in record.items}
+
+    @cached_property
+    def _withdrawn_items(self) -> frozenset[int]:
+        return frozenset(number for record in self.journal.of(Withdrawn) for number in record.items)
+
+    def check_rehearsal(self) -> Iterator[Violation]:
+        """Before we are live nobody is told but with the mark; from then on nothing bears it.
+
+        And what came with the mark does not count: its ladders begin anew.
+        """
+        began, live = self.journal.of(Began)[0], self._live
+        anew = {((a.kind, a.subject), a.ladder) for a in live.anew} if live else set()
+        for arrival in self.arrivals:
+            marked = REHEARSED in arrival.text
+            where = f"by {arrival.channel} {_t(arrival.at, self)}"
+            if not marked and began.rehearsal and (live is None or _came_before(arrival, live)):
+                yield Violation("rehearsal", f"a message came {where}, unmarked, in rehearsal", arrival.at)
+            if marked and (not began.rehearsal or (live and _came_after(arrival, live))):
+                yield Violation(
+                    "rehearsal", f"a message came {where}, marked, though we are live", arrival.at
+                )
+        for said in self.said:
+            again = (said.subject, said.decided.ladder) in anew
+            if live and REHEARSED in said.arrival.text and not again and self._still_counts(said, live):
+                yield self._wrong("rehearsal", said, "it was rehearsed, and counts as said")
+
+    def _still_counts(self, said: Said, live: WentLive) -> bool:
+        """Whether an item was said under the anchor version that its ladder had when we went live."""
+        before = [state for state in self.world.states[said.subject] if state.at <= live.at]
+        standing = before[-1].standings.get(said.decided.ladder)
+        return any(
+            standing and owed.epoch == standing.epoch and said.decided in self._rows(owed)
+            for owed in self.candidates(said)
+        )
+
+    @cached_property
+    def _live(self) -> WentLive | None:
+        return next(iter(self.journal.of(WentLive)), None)
+
+    def _was_rehearsed(self, reason: str, at: datetime | None) -> bool:
+        """Whether something fell away since we went live: it is owed anew."""
+        return reason == "rehearsed" and self._live is not None and at == self._live.at
+
+    def _check_asked(self, number: int, since: datetime) -> Iterator[Violation]:
+        """The office was asked at once, or within the hour before."""
+        deadline = self._allow(since, since)
+        over = self._let_go.get(number) or self._withdrawn.get(number) or self.end
+        if not self._has_office(since) or over <= deadline:
+            return
+        if not any(since - HOUR <= asked and told <= deadline for asked, told in self._asked):
+            words = f"notice {number} is held since {_t(since, self)}"
+            yield Violation("silent", f"{words}; nobody was asked by {_t(deadline, self)}", since)
+
+    @cached_property
+    def _asked(self) -> list[tuple[datetime, datetime]]:
+        """When the office was asked about what is held, and when that came."""
+        asks = {n.id: n for n in self.notices.values() if n.kind == "ask" and n.created_at}
+        came = [(a.notice, a.at) for a in self.arrivals if a.notice in asks]
+        came += [(n.id, n.sent_at) for n in asks.values() if n.sent_at and self._by_hand(n)]
+        return [(at, told) for number, told in came if number and (at := asks[number].created_at)]
+
+    @cached_property
+    def _passing(self) -> list[datetime]:
+        """When each notice was made that passed the gate by itself."""
+        free = [n for n in self.notices.values() if n.kind == "rungs" and not n.approval]
+        free = [n for n in free if not self._was_rehearsed(n.reason, n.ended_at)]  # held, perhaps
+        return [n.created_at for n in free if n.created_at and n.id not in self._held_since]
+
+    @cached_property
+    def _held_since(self) -> dict[int, datetime]:
+        """The notices that the gate has held: those that the office has decided about, and that still are."""
+        known = self._let_go.keys() | self._withdrawn.keys()
+        return {
+            n.id: n.created_at
+            for n in self.notices.values()
+            if n.created_at and (n.id in known or n.state == "held")
+        }
+
+    @cached_property
+    def _let_go(self) -> dict[int, datetime]:
+        return {number: record.at for record in self.journal.of(LetGo) for number in record.notices}
+
+    @cached_property
+    def _withdrawn(self) -> dict[int, datetime]:
+        return {number: record.at for record in self.journal.of(Withdrawn) for number in record.notices}
+
     def check_folds(self) -> Iterator[Violation]:
         """Of one subject, ladder and person only the strongest goes; nothing weaker follows it."""
         groups: dict[tuple[SubjectName, str, int], list[Said]] = defaultdict(list)
@@ -557,7 +674,13 @@ class Judge:
         return found
 
     def _from_approval(self, owed: Owed, item: Item, deadline: datetime) -> datetime:
-        """A document's time runs from its approval."""
+        """A document's time runs from its approval, that of what the gate held from when it was let go.
+
+        So does that of a seat's present holder, if it was held on its way to the former one.
+        """
+        line = [i for i in self._items_of[item.decision] if (i.part, i.line) == (item.part, item.line)]
+        if free := [self._let_go_items[i.id] for i in line if i.id in self._let_go_items]:
+            return max(deadline, self._allow(max(free), max(free), owed))
         if not owed.rung.approval:
             return deadline
         return max([deadline, *(self._allow(at, at) for at in self._approvals(item))])
@@ -568,8 +691,33 @@ class Judge:
         if notice and notice.state in ("manual", "done", "failed"):
             by_hand = notice.state != "done" or notice.id in self._done_by_hand
             channels = {channel for leg in owed.rung.legs for channel in leg}
-            return by_hand and (self._tried(notice, channels) or self._killed_its_workers(notice))
+            if by_hand and (self._tried(notice, channels) or self._killed_its_workers(notice)):
+                return True
+        if self._was_held(item, owed) or self._was_rehearsed(item.reason, item.closed_at):
+            return True
         return owed.rung.approval and self._awaits(item, owed, notice)
+
+    def _was_held(self, item: Item, owed: Owed) -> bool:
+        """Whether the gate held an item, and something took it away before it could leave.
+
+        The office may have dropped it, or not looked at it yet; a copy falls with what it copies.
+        """
+        mine = [item]
+        if item.part == "copy":
+            mine += [i for i in self._items_of[item.decision] if i.part == "to"]
+        still = {n.id for n in self.notices.values() if n.state == "held"}
+        if any(i.id in self._withdrawn_items or i.notice in still for i in mine):
+            return True
+        free = [self._let_go_items[i.id] for i in mine if i.id in self._let_go_items]
+        if not free:
+            return False
+        until = self._allow(max(free), max(free), owed)
+        return (
+            until > self.end
+            or not self._stays_sayable(owed, owed.release, until)
+            or any(item.person not in p for p in self._holders(owed, item.part, item.line, until))
+            or self._excused(owed, item.person, until, item.part)
+        )
 
     def _awaits(self, item: Item, owed: Owed, notice: Notice | None) -> bool:
         """Whether a document still waits for its approval, or was taken away before it could leave."""
@@ -742,7 +890,8 @@ class Judge:
     def _outages(self) -> list[tuple[datetime, datetime]]:
         """The faults as stretches of office time, in order of their beginnings.
 
-        Two processes of a kind stand in for each other: one of them away is an outage of no length.
+        Two processes of a kind stand in for each other: one of them away is an outage of no length. What
+        begins before all are back at work from another is one outage with it: nothing was done between.
         """
         found = []
         for fault in self.faults:
@@ -759,7 +908,7 @@ class Judge:
                 ]
                 until = min(fault.until, max(both, default=fault.at))
             found.append((fault.at, max(until, fault.at)))
-        return sorted(found + [(pause.at, pause.until) for pause in self.pauses])
+        return _joined(sorted(found + [(pause.at, pause.until) for pause in self.pauses]))
 
     def _failures(self, owed: Owed) -> int:
         """Count the tries that failed on the worst of the ways by which what was owed was to go."""
@@ -797,7 +946,7 @@ class Judge:
                 yield Violation("stuck", f"{words} was never closed", attempt.opened_at)
         for item in self.items.values():
             notice = self.notices.get(item.notice) if item.notice else None
-            held = notice is not None and notice.state in ("waiting", "manual", "done", "failed")
+            held = notice is not None and notice.state in ("waiting", "held", "manual", "done", "failed")
             moments = [item.opened_at, notice.moment if notice else None]
             opened = max((m for m in moments if m is not None), default=None)
             if item.state == "open" and not held and opened and self._is_over(opened):
@@ -812,17 +961,15 @@ class Judge:
         """What is held, failed or reached nobody, the office has been told of by the next morning."""
         for trouble in self._troubles():
             since = trouble.since
-            office = any(
-                reached(s.directory, ("office.duty", "office.director"), None, self.world.day(since))
-                for s in _within(self.world.seatings, since, since)
-            )
             rules = self.world.rules_at(since)
             bundle = rules.bundles.get("morning")
-            if not office or bundle is None:
+            if not self._has_office(since) or bundle is None:
                 continue
             morning = slot(bundle, since, since, rules.hours, rules.calendar, self.zone)
             morning = slot(bundle, morning + SLEEPY, morning, rules.hours, rules.calendar, self.zone)
             deadline = self._allow(since, morning)
+            if self._live and since <= self._live.at <= deadline:
+                continue  # the trouble of a rehearsal, of which nobody was told in time
             if deadline < (trouble.ended or self.end) and not any(
                 since <= at <= deadline and notes.names(text, trouble.kind, trouble.name)
                 for at, text in self._notes
@@ -830,16 +977,21 @@ class Judge:
                 words = f"{trouble.name} is {trouble.kind} since {_t(since, self)}"
                 yield Violation("silent", f"{words}; no note says so by {_t(deadline, self)}", since)
 
+    def _has_office(self, at: datetime) -> bool:
+        return any(
+            reached(seating.directory, ("office.duty", "office.director"), None, self.world.day(at))
+            for seating in _within(self.world.seatings, at, at)
+        )
+
     @cached_property
     def _notes(self) -> list[tuple[datetime, str]]:
         """What the office was told, and when; who has no address finds its note among the tasks by hand."""
         found = {n.id: n for n in self.notices.values() if n.kind == "note"}
-        by_hand = [
-            (n.sent_at, n.text)
-            for n in found.values()
-            if n.state in ("manual", "done") and n.sent_at and self._tried(n, NOTE_CHANNELS)
-        ]
+        by_hand = [(n.sent_at, n.text) for n in found.values() if n.sent_at and self._by_hand(n)]
         return [*by_hand, *((a.at, a.text) for a in self.arrivals if a.notice in found)]
+
+    def _by_hand(self, note: Notice) -> bool:
+        return note.state in ("manual", "done") and self._tried(note, NOTE_CHANNELS)
 
     def _troubles(self) -> Iterator[Trouble]:
         """Yield what the office must know of, with when it began, and when it was over."""
@@ -857,13 +1009,16 @@ class Judge:
     def _of_notices(self) -> Iterator[Trouble]:
         done = {record.notice: record.at for record in self.journal.of(DoneByHand)}
         for notice in self.notices.values():
-            if notice.kind == "note":
+            if notice.kind in ("note", "ask"):
                 continue
             name = f"{notice.id}号"
             if notice.state in ("manual", "done") and notice.sent_at:
                 yield Trouble("manual", name, notice.sent_at, done.get(notice.id))
             if notice.state == "failed" and notice.ended_at:
                 yield Trouble("failed", name, notice.ended_at)
+            if since := self._held_since.get(notice.id):
+                decided = self._let_go.get(notice.id) or self._withdrawn.get(notice.id)
+                yield Trouble("held", name, since, decided)
             approved = self._approved_at.get(notice.id, [])
             if (notice.state == "waiting" or approved) and notice.created_at:
                 yield Trouble("waiting", name, notice.created_at, min(approved, default=None))
@@ -877,6 +1032,34 @@ class Judge:
             if kept.get(key) != right.get(key):
                 words = f"the tally has {kept.get(key)}, the events say {right.get(key)}"
                 yield Violation("tally", words)
+
+
+def _joined(stretches: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Return stretches of time with those joined that follow closely; those of no length stay as they are."""
+    found: list[tuple[datetime, datetime]] = []
+    joined: list[tuple[datetime, datetime]] = []
+    for at, until in stretches:
+        if at == until:
+            found.append((at, until))
+        elif joined and at <= joined[-1][1] + SLEEPY:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], until))
+        else:
+            joined.append((at, until))
+    return sorted(found + joined)
+
+
+def _came_before(arrival: Arrival, live: WentLive) -> bool:
+    """Whether a message surely came in rehearsal."""
+    if arrival.wall and live.wall_before:
+        return arrival.wall < live.wall_before
+    return arrival.at < live.at
+
+
+def _came_after(arrival: Arrival, live: WentLive) -> bool:
+    """Whether a message surely left when we were live."""
+    if arrival.wall and live.wall:
+        return live.wall + IN_FLIGHT < arrival.wall
+    return live.at < arrival.at
 
 
 def _before(event: CaseEvent, arrival: Arrival) -> bool:

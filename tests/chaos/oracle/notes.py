@@ -8,6 +8,7 @@ KINDS = {
     "unaddressed": "应发通知无人可收",
     "manual": "无电子渠道",
     "waiting": "待审签",
+    "held": "已扣下",
     "failed": "各渠道均未送达",
     "lapsed": "未及发送即已过期",
     "muted": "在静默期内",

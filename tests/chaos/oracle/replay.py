@@ -24,6 +24,7 @@ from tests.chaos.journal import (
     RulesActivated,
     Tallied,
     Unmuted,
+    WentLive,
 )
 from tests.chaos.oracle.days import UnsupportedError, midnight
 from tests.chaos.oracle.people import stands
@@ -219,6 +220,7 @@ class _Replay:
         self.world.silences.append(Silence(began.at))
         self.mutes: dict[int, Mute] = {}
         self.epochs = count(1)
+        self.live: datetime | None = None if began.rehearsal else began.at
         self.past: dict[SubjectName, list[tuple[CaseEvent, State | None]]] = {}
         first = began.enters or self.world.day(began.at)
         self._make_subjects(began.at, midnight(first, self.world.zone))
@@ -239,6 +241,8 @@ class _Replay:
                     self._rules(record)
                 case Muted():
                     self._mute(record, Mute(record))
+                case WentLive():
+                    self._live(record)
                 case Unmuted():
                     self._mute(record, replace(self.mutes[record.mute], ended=record.at))
         return self.world
@@ -300,6 +304,24 @@ class _Replay:
             raise UnsupportedError(f"ladders.{key}: another from")
         return standing
 
+    def _live(self, record: WentLive) -> None:
+        """Let the ladders of which anything was rehearsed begin anew, from today or as before.
+
+        What had been decided and not been handed over stays owed, however early.
+        """
+        self.live = record.at
+        anew = {((one.kind, one.subject), one.ladder): one for one in record.anew}
+        today = self._today(record.at)
+        for name, states in self.world.states.items():
+            last, moved = states[-1], dict(states[-1].standings)
+            for ladder, standing in last.standings.items():
+                if one := anew.get((name, ladder)):
+                    since = standing.since if record.catch_up else min(today, one.pending or today)
+                    moved[ladder] = Standing(next(self.epochs), since, standing.given)
+            if moved != last.standings:
+                now = (record.wall_before, record.wall)
+                self._put(name, State(record.at, last.facts, moved, self.world.rules, *now))
+
     # -- events
 
     def _filing(self, record: FilingEvent) -> None:
@@ -337,6 +359,12 @@ class _Replay:
             raise UnsupportedError("undo of a registration")
         self._count(record.at, undone.on, states[-1].facts, before.facts)
         standings = {**states[-1].standings, **before.standings}
+        if self.live and undone.at <= self.live:  # nothing goes back to what was said in rehearsal only
+            last = states[-1]
+            standings = {
+                key: self._moved(key, one, last.facts, before.facts, "looked", record.at)
+                for key, one in last.standings.items()
+            }
         now = (record.wall_before, record.wall)
         self._put(name, State(record.at, before.facts, standings, self.world.rules, *now, undone=True))
 

@@ -27,6 +27,8 @@ ACTS = (
     *("commendation", "circular", "talk", "accountability", "escalation", "brief"),
 )
 """The acts, weakest first (design.md §3)."""
+USUAL = 100
+"""So many notices may leave within any hour, unless ``flood`` says otherwise."""
 _RUNG = frozenset(
     (
         *("at", "act", "to", "copy", "every", "until", "times", "days", "when", "unless"),
@@ -120,6 +122,7 @@ class Rules:
     channel_hours: Mapping[str, Hours]
     bundles: Mapping[str, Bundle]
     calendar: Calendar
+    an_hour: int
 
     def rung(self, ladder: str, rung: str) -> Rung | None:
         found = self.ladders.get(ladder)
@@ -143,6 +146,7 @@ def read_rules(files: Mapping[str, str]) -> Rules:
         {n: _hours(c["window"]) for n, c in channels["channels"].items() if c and c.get("window")},
         {name: _bundle(one) for name, one in (channels.get("bundles") or {}).items()},
         read_calendar(calendar.get("years") or {}),
+        int((channels.get("flood") or {}).get("hour", USUAL)),
     )
 
 

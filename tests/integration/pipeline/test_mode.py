@@ -134,6 +134,31 @@ def test_on_demand_it_is_owed_as_if_there_had_been_no_rehearsal(rehearsing: Offi
     ]
 
 
+def test_undoing_after_going_live_what_happened_before_swallows_nothing(rehearsing: Office) -> None:
+    """A signature taken back brings nothing back that was said in rehearsal only, to nobody."""
+    rehearsing.run("2018-08-28 12:00")
+    assert rehearsing.news() == ["孙联络 wecom: A-1 remind"]
+    rehearsing.sign("A-1", "孙联络")
+    go_live(rehearsing, "2018-08-28 14:00")
+    rehearsing.at("2018-08-28 15:00")
+    rehearsing.undo("A-1")
+    rehearsing.run("2018-08-29 12:00")
+    assert rehearsing.news() == ["孙联络 wecom: A-1 remind"]
+
+
+def test_an_extension_of_the_rehearsal_can_be_taken_back(rehearsing: Office) -> None:
+    """The day is the old one, and what is due by it from the day of going live on is said."""
+    rehearsing.run("2018-08-28 12:00")
+    rehearsing.news()
+    rehearsing.extend("A-1", "2018-09-28")
+    go_live(rehearsing, "2018-08-28 14:00")
+    rehearsing.run("2018-08-29 12:00")
+    assert rehearsing.news() == []
+    rehearsing.undo("A-1")
+    rehearsing.run("2018-09-03 12:00")
+    assert rehearsing.news() == ["孙联络 wecom: A-1 overdue", "孙联络 wecom: A-1 remind"]
+
+
 def test_what_waits_for_its_bundle_is_said_live(rehearsing: Office) -> None:
     """Decided at midnight, live five minutes before the slot: nothing of it was rehearsed."""
     rehearsing.run("2018-08-28 09:00")
