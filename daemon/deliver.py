@@ -82,12 +82,24 @@ class Deliverer:
         if not claimed:
             return 0
         channel = claimed[0].channel
-        letters = self._prepare(claimed, rule_set, state, now)
-        each_way = self._send_together if self.together else self._send_one_by_one
-        handed_over = each_way(letters, rule_set, now)
+        try:
+            letters = self._prepare(claimed, rule_set, state, now)
+            each_way = self._send_together if self.together else self._send_one_by_one
+            handed_over = each_way(letters, rule_set, now)
+        except DBAPIError:
+            self._hand_back(claimed)
+            raise
         if letters and (mine := self._made().get((rule_set.hash, channel, state.rehearsal))):
             mine.close()
         return handed_over
+
+    def _hand_back(self, claimed: Sequence[Claimed]) -> None:
+        """Give up what was not tried: the database failed, and no message is to blame for it."""
+        try:
+            with writing(self.engine) as connection:
+                deliveries.hand_back(connection, claimed)
+        except DBAPIError:
+            log.warning("cannot hand back; the sweep will", extra={"deliveries": [one.id for one in claimed]})
 
     def _send_one_by_one(self, letters: Sequence[Letter], rule_set: RuleSet, now: datetime) -> int:
         """Send on one connection; each send has a transaction of its own."""

@@ -351,6 +351,15 @@ def give_back(connection: Connection, lost: Claimed, at: datetime, wall: datetim
     return bool(connection.execute(still.values(**values), _mine(lost)).rowcount)
 
 
+_HAND_BACK = update(deliveries).where(_IS_MINE, _d.attempts == bindparam("tries"))
+
+
+def hand_back(connection: Connection, claimed: Sequence[Claimed]) -> None:
+    """Make deliveries ready again of which no try was noted since they were claimed."""
+    rows = [{**_mine(one), "tries": one.attempts} for one in claimed]
+    connection.execute(_HAND_BACK.values(state="ready", lease_until=None), rows)
+
+
 def drop_others(connection: Connection, notice: int) -> None:
     """Drop what is not yet being sent of a notice that has nothing left to say."""
     connection.execute(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import timedelta
 from subprocess import run
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from daemon import clock
 from daemon.deliver import MOST_GIVEN_BACK
@@ -33,6 +35,8 @@ deliverer = daemon.deliver.Deliverer(engine, ActiveRules(engine), Wire().channel
 deliverer.deliver("wecom", [int(number) for number in sys.argv[4:]], at(sys.argv[2]))
 """
 NOW = "2018-08-28 09:10"
+LEASE = timedelta(minutes=1)
+FROZEN = {"key": "k", "address": "a", "name": "n", "content": {"text": "t"}, "items": []}
 
 
 @pytest.fixture
@@ -52,6 +56,38 @@ def dies(office: Office, *ids: int) -> None:
         assert deliveries.claim(connection, "wecom", ids, office.now, lease)
     office.wall_time_passes()
     sweep(office.engine, office.now)
+
+
+def test_a_database_that_fails_under_a_worker_that_lives_is_no_death(
+    ready: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk lets a message be claimed, and its try not be noted."""
+
+    def full(*_: object) -> int:
+        raise OperationalError("INSERT INTO attempts", {}, Exception("database or disk is full"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deliveries, "open_attempt", full)
+        for _ in range(MOST_GIVEN_BACK):
+            with pytest.raises(OperationalError):
+                ready.deliver()
+            ready.wall_time_passes()
+            sweep(ready.engine, ready.now)
+    assert given_back(ready) == [0, 0]
+    ready.tick()
+    assert len(ready.news()) == 2, "there is room again"
+
+
+def test_what_was_tried_is_not_handed_back(ready: Office) -> None:
+    """The bytes may have left: only the sweep gives it back, as unknown."""
+    number, other = ready.ready("wecom")
+    wall = clock.wall()
+    with writing(ready.engine) as connection:
+        claimed = deliveries.claim(connection, "wecom", [number, other], ready.now, wall + LEASE)
+        opening = deliveries.Opening(claimed[0], FROZEN, wall + LEASE, False, 1, ready.today)
+        assert deliveries.open_attempt(connection, opening, ready.now, wall)
+        deliveries.hand_back(connection, claimed)
+    assert [row.state for row in ready.rows(tables.deliveries)] == ["sending", "ready"]
 
 
 def given_back(office: Office) -> list[int]:
