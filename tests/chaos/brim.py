@@ -16,6 +16,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import wraps
 from itertools import groupby
@@ -87,7 +88,8 @@ def _note(path: Path, lock: threading.Lock, brim: Brim, process: str, context: A
         return
     moment = {"at": clock.now().isoformat(), "wall": clock.wall().isoformat()}
     line = {"time": brim.times, "process": process, **moment}
-    with lock, path.open("a", encoding="utf-8") as struck:
+    # The disk may be full at the same time; that is a fault of its own.
+    with suppress(OSError), lock, path.open("a", encoding="utf-8") as struck:
         struck.write(json.dumps(line) + "\n")
 
 

@@ -12,7 +12,7 @@ import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from functools import wraps
 from pathlib import Path
@@ -131,7 +131,7 @@ class Seams:
         if clock.monotonic() - self.own.opened_at < SLOW_SECONDS:
             return
         line = {"at": clock.now().isoformat(), "wall": clock.wall().isoformat(), "channel": channel}
-        with self._lock, self._slow.open("a", encoding="utf-8") as slow:
+        with suppress(OSError), self._lock, self._slow.open("a", encoding="utf-8") as slow:  # a full disk
             slow.write(json.dumps(line | {"kind": "slow"}) + "\n")
 
     def _fill(self, seconds: float) -> None:

@@ -628,16 +628,18 @@ class Judge:
         return found
 
     def _rows(self, owed: Owed) -> list[Decided]:
-        """Return the rows that may have settled what was owed: those decided while its epoch lasted."""
+        """Return the rows that may have settled what was owed: those decided while its epoch lasted.
+
+        One decided at the very instant at which an epoch ended is of the next, if another can be of this one.
+        """
         name = (owed.subject, owed.ladder, owed.rung.id, owed.occurrence.key)
-        return [
-            row
-            for row in self._rows_by_rung.get(name, [])
-            if any(
-                (s := state.standings.get(owed.ladder)) and s.epoch == owed.epoch
-                for state in self.states_within(owed.subject, row.decided_at, row.decided_at)
-            )
-        ]
+        within = [(row, self._epochs(owed, row.decided_at)) for row in self._rows_by_rung.get(name, [])]
+        mine = [row for row, epochs in within if max(epochs, default=None) == owed.epoch]
+        return mine or [row for row, epochs in within if owed.epoch in epochs]
+
+    def _epochs(self, owed: Owed, at: datetime) -> set[int]:
+        states = self.states_within(owed.subject, at, at)
+        return {s.epoch for state in states if (s := state.standings.get(owed.ladder))}
 
     def _check_person(
         self, owed: Owed, part: str, people: Sequence[int], deadline: datetime
@@ -876,7 +878,7 @@ class Judge:
                 continue
             hits += 1
             ready = until + SLEEPY if until > at else until
-            if owed is not None and at <= release and until - release > FRESH and until - at > FRESH:
+            if owed is not None and at <= release < until and until - self._first_slot(owed) > FRESH:
                 ready = max(ready, self._next_slot(owed, ready))
             if until > at:
                 ready += min(BACKOFF[-1], 4 * (until - at))
@@ -933,6 +935,10 @@ class Judge:
         rules = self.world.rules_at(instant)
         bundle = rules.bundles.get(owed.rung.bundle or "")
         return slot(bundle, instant, instant, rules.hours, rules.calendar, self.zone)
+
+    def _first_slot(self, owed: Owed) -> datetime:
+        """Return the slot of its instant: what is decided long after it waits for the next."""
+        return self._next_slot(owed, owed.occurrence.instant)
 
     # -- nothing stuck, nothing silent
 
