@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+)
 
 from daemon import clock
 from daemon.attempt import Letter, Opened, Outcome, call_seconds, lease_of, opening_of
@@ -86,7 +94,7 @@ class Deliverer:
             letters = self._prepare(claimed, rule_set, state, now)
             each_way = self._send_together if self.together else self._send_one_by_one
             handed_over = each_way(letters, rule_set, now)
-        except DBAPIError:
+        except (OperationalError, InterfaceError):
             self._hand_back(claimed)
             raise
         if letters and (mine := self._made().get((rule_set.hash, channel, state.rehearsal))):
@@ -94,7 +102,11 @@ class Deliverer:
         return handed_over
 
     def _hand_back(self, claimed: Sequence[Claimed]) -> None:
-        """Give up what was not tried: the database failed, and no message is to blame for it."""
+        """Give up what was not tried: the database was full or away, and no message is to blame for it.
+
+        What a message itself brings about (a row that makes no sense, a value that is refused) is left to
+        the sweep, which finds out the one to blame.
+        """
         try:
             with writing(self.engine) as connection:
                 deliveries.hand_back(connection, claimed)

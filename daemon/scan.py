@@ -135,7 +135,7 @@ def plan_rows(engine: Engine, rule_set: RuleSet, rows: Sequence[AgendaRow], now:
                 continue
             if ladder is None or about is None:
                 # The ladder or its campaign has gone: nothing to ask until the rules change again.
-                planned.append(Planned(row, Plan((), None), 0))
+                planned.append(Planned(row, Plan((), None, row.resting), 0))
                 continue
             try:
                 standing = about.standing_on(row.ladder, row.standing)

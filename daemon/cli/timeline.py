@@ -231,6 +231,8 @@ class CaseRungs:
             case Fate.WHEN:
                 assert prospect.condition is not None
                 return f"条件不成立：{say_conditions([prospect.condition])}"
+            case Fate.PASSED:
+                return "那天已过，不再补发"
             case Fate.MUTED:
                 return "在静默期内，不发"
             case Fate.AT_REST:

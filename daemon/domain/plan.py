@@ -105,7 +105,10 @@ _NONE: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """Rungs that the last look left at rest, ``until`` the first event since, which asked for this look."""
+    """Rungs that the last look left at rest; ``until`` is when this look was asked for.
+
+    No event that could wake them came before it.
+    """
 
     rungs: frozenset[str] = _NONE
     until: datetime | None = None
@@ -144,13 +147,14 @@ def plan(
     settled. ``next_at`` is the next instant of any rung that is not at rest, whether or not its conditions
     hold, so a look changes nothing but by what is owed.
 
-    A rung that repeats rests while its subject's own facts forbid it: only an event can change them, and
-    whatever changes a subject asks for a look. Its slots until then have had their day, and the last of them
-    is settled for all when it wakes.
+    A rung that repeats rests while its subject's own facts forbid it (design.md §2.2 would settle each of its
+    slots): only an event can change them, and whatever changes a subject asks for a look. Its slots until
+    then have had their day, and the last of them is settled for all when it wakes. What cannot be judged now
+    rests on.
     """
     anchor = facts.anchors.get(ladder.anchor)
     if anchor is None:
-        return Plan((), None)
+        return Plan((), None, rest.rungs)
     settlements: list[Settlement] = []
     upcoming: list[datetime] = []
     resting: set[str] = set()
@@ -158,8 +162,9 @@ def plan(
         rests = _may_rest(rung)
         if (rests or facts.at_rest) and not _own_hold(rung, facts):
             # Looking at every slot of what is long closed, or does not concern this subject, would let the
-            # cost of a tick grow with what is on file.
-            if not facts.at_rest:
+            # cost of a tick grow with what is on file. A closing that is undone owes what came meanwhile,
+            # unless the rung was at rest before.
+            if rests and (not facts.at_rest or rest.of(rung)):
                 resting.add(rung.id)
             continue
         woken = rest.until if rests and rest.of(rung) else None
@@ -177,16 +182,17 @@ def plan(
             elif settlement := _settle(occurrence, rung, facts, ladder, calendar, now):
                 settlements.append(settlement)
         if slept:
-            settlements.append(Settlement(rung.id, slept.key, Outcome.WHEN, slept.instant, {"rested": True}))
+            inputs = _inputs(slept, rung, facts, anchor, calendar)
+            settlements.append(Settlement(rung.id, slept.key, Outcome.WHEN, slept.instant, inputs))
     return Plan(tuple(settlements), min(upcoming, default=None), frozenset(resting))
 
 
 def _may_rest(rung: Rung) -> bool:
     """Whether a rung rests while its subject's own facts forbid it.
 
-    One that an edit changed does not: what the edit moved from ahead to behind is judged on its day.
+    One that an edit changed does not: what the edit moved from ahead to behind is judged slot by slot.
     """
-    return rung.wording.every is not None and rung.since is None and bool(rung.wording.own)
+    return rung.wording.every is not None and rung.former is None and bool(rung.wording.own)
 
 
 def occurrences_of(
@@ -210,7 +216,7 @@ def owed_range(
 ) -> bool:
     """Whether an occurrence is not settled, and lies where events and activations let it be owed."""
     ahead = first and _was_ahead(occurrence, rung, facts, calendar, done)
-    return not _passed(occurrence, done) and _in_range(occurrence, rung, facts, ladder, ahead)
+    return not passed(occurrence, done) and _in_range(occurrence, rung, facts, ladder, ahead)
 
 
 def _settle(
@@ -272,7 +278,7 @@ def false_condition(when: tuple[Condition, ...], facts: Facts, instant: datetime
     return next((c for c in moved if not c.holds(names)), None)
 
 
-def _passed(occurrence: Occurrence, done: frozenset[str]) -> bool:
+def passed(occurrence: Occurrence, done: frozenset[str]) -> bool:
     """Whether an occurrence is settled, or a slot that lies before one that is.
 
     Slots are settled in order; only a calendar or a rule that changed puts one between those that are past.

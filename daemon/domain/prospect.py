@@ -19,6 +19,7 @@ from daemon.domain.plan import (
     lapsed,
     occurrences_of,
     owed_range,
+    passed,
     settled_of,
 )
 from daemon.domain.workdays import WorkdayCalendar
@@ -36,6 +37,8 @@ class Fate(StrEnum):
     BEFORE_EVENT = "before_event"
     """Its instant lies before the event from which this subject is reminded."""
     WHEN = "when"
+    PASSED = "passed"
+    """A slot before one that is settled: it has had its day."""
     LAPSED = "lapsed"
     NO_ANCHOR = "no_anchor"
     MUTED = "muted"
@@ -108,6 +111,8 @@ def _judged(
 ) -> Prospect:
     if occurrence.key in done:
         return Prospect(rung, Fate.SETTLED, occurrence)
+    if passed(occurrence, done):
+        return Prospect(rung, Fate.PASSED, occurrence)
     condition = false_condition(rung.wording.when, facts, min(occurrence.instant, until))
     if not in_range and (condition is None or condition.moved or facts.at_rest):
         return Prospect(rung, _before(rung, facts, ladder), occurrence)

@@ -43,7 +43,7 @@ class AgendaRow:
 
     @property
     def rest(self) -> Rest:
-        """Return what the last look left at rest; what changed the subject since has set ``due_at``."""
+        """Return what the last look left at rest; what changed the subject since asked for a look at once."""
         return Rest(self.resting, self.due_at)
 
     @property
@@ -51,7 +51,7 @@ class AgendaRow:
         return (self.subject.kind, self.subject.id, self.ladder)
 
 
-def _words(rungs: Iterable[str]) -> str | None:
+def _joined(rungs: Iterable[str]) -> str | None:
     return " ".join(sorted(rungs)) or None
 
 
@@ -62,11 +62,8 @@ _LIVE = and_(_c.due_at.is_not(None), _c.set_aside.is_(None))
 def _row(row: Any) -> AgendaRow:
     kind, subject_id, ladder, due_at, since, moved_at, anchor_version, version, resting = row
     standing = Standing(anchor_version, since, moved_at)
-    rungs = frozenset(resting.split()) if resting else _NOBODY
+    rungs = frozenset((resting or "").split())
     return AgendaRow(Subject(SubjectKind(kind), subject_id), ladder, due_at, standing, version, rungs)
-
-
-_NOBODY: frozenset[str] = frozenset()
 
 
 _COLUMNS = (
@@ -172,7 +169,7 @@ def advance(connection: Connection, steps: Sequence[tuple[AgendaRow, Plan]]) -> 
             "on": row.ladder,
             "seen": row.version,
             "next_at": plan.next_at,
-            "rests": _words(plan.resting),
+            "rests": _joined(plan.resting),
         }
         # in one order, so that two scanners never wait for each other
         for row, plan in sorted(steps, key=lambda step: step[0].key)
@@ -235,11 +232,7 @@ def move(
     if any(row.standing.anchor_version != new.anchor_version for row, new in zip(rows, fresh, strict=True)):
         used = versions_used(connection, subject.kind, [subject.id]).get(subject.id, {})
     settled = [
-        Moved(
-            row,
-            never_used(row.standing, new, used.get(row.ladder, 0)),
-            is_dated(ladders.get(row.ladder), after),
-        )
+        (row, never_used(row.standing, new, used.get(row.ladder, 0)))
         for row, new in zip(rows, fresh, strict=True)
     ]
     put(connection, settled, now)
@@ -312,49 +305,30 @@ _PUT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """A row as it was read, and where its subject stands now.
-
-    ``dated``: the subject has the day from which the ladder counts, or may have it. Without one nothing can
-    be owed, and the event that sets it looks again.
-    """
-
-    row: AgendaRow
-    standing: Standing
-    dated: bool = True
-
-
-def is_dated(ladder: Ladder | None, anchors: Mapping[str, date | None]) -> bool:
-    """Whether a subject has the day from which a ladder counts; of a ladder out of the rules, it may."""
-    return ladder is None or anchors.get(ladder.anchor) is not None
-
-
-def put(connection: Connection, rows: Sequence[Moved], now: datetime, steps: int = 1) -> None:
+def put(
+    connection: Connection, rows: Sequence[tuple[AgendaRow, Standing]], now: datetime, steps: int = 1
+) -> None:
     """Set where subjects stand on their ladders after so many events, and look at them now.
 
     A look that was due already stays due since then, so that releases wait for it. Under a new anchor version
-    nothing rests yet.
+    nothing rests yet. Whether a ladder has anything to say is for the scan, which knows the rules in force.
     """
-    if rows:
-        connection.execute(_PUT, [_put_values(moved, now, steps) for moved in rows])
-
-
-def _put_values(moved: Moved, now: datetime, steps: int) -> dict[str, Any]:
-    row, standing = moved.row, moved.standing
-    look_at = min(row.due_at, now) if row.due_at else now
-    rests = row.resting if standing.anchor_version == row.standing.anchor_version else ()
-    return {
-        "kind": row.subject.kind,
-        "id": row.subject.id,
-        "on": row.ladder,
-        "begins": standing.since,
-        "came": standing.moved_at,
-        "anchored": standing.anchor_version,
-        "look_at": look_at if moved.dated else None,
-        "rests": _words(rests),
-        "steps": steps,
-    }
+    values = [
+        {
+            "kind": row.subject.kind,
+            "id": row.subject.id,
+            "on": row.ladder,
+            "begins": standing.since,
+            "came": standing.moved_at,
+            "anchored": standing.anchor_version,
+            "look_at": min(row.due_at, now) if row.due_at else now,
+            "rests": _joined(row.resting if standing.anchor_version == row.standing.anchor_version else ()),
+            "steps": steps,
+        }
+        for row, standing in rows
+    ]
+    if values:
+        connection.execute(_PUT, values)
 
 
 def _not_later(now: datetime) -> object:

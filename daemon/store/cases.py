@@ -276,8 +276,7 @@ def undo(
         )
     else:
         rows = agenda.of_subject(connection, subject_of(case))
-        former = [agenda.Moved(row, _former(row, last.data["standings"])) for row in rows]
-        agenda.put(connection, former, now)
+        agenda.put(connection, [(row, _former(row, last.data["standings"])) for row in rows], now)
     _look_again(connection, case)
     undoing = events.record(
         connection,

@@ -178,7 +178,6 @@ class Crowd:
         return ids
 
     def _agenda_rows(self, newcomer: _Member, number: int) -> list[dict[str, Any]]:
-        anchors = newcomer.case.anchors
         return [
             {
                 "subject_kind": SubjectKind.CASE,
@@ -188,19 +187,20 @@ class Crowd:
                 "moved_at": standing.moved_at,
                 "anchor_version": standing.anchor_version,
                 "version": 1 + len(newcomer.past),
-                "due_at": self.now if agenda.is_dated(self.ladders.get(ladder), anchors) else None,
+                "due_at": self.now,
             }
             for ladder, standing in newcomer.standings.items()
         ]
 
     def _put_agenda(self, known: Sequence[_Member]) -> None:
         for steps in sorted({len(each.past) for each in known}):
-            moved = [self._step(row, each) for each in known if len(each.past) == steps for row in each.rows]
+            moved = [
+                (row, each.standings[row.ladder])
+                for each in known
+                if len(each.past) == steps
+                for row in each.rows
+            ]
             agenda.put(self.connection, moved, self.now, steps)
-
-    def _step(self, row: AgendaRow, member: _Member) -> agenda.Moved:
-        dated = agenda.is_dated(self.ladders.get(row.ladder), member.case.anchors)
-        return agenda.Moved(row, member.standings[row.ladder], dated)
 
 
 _NUMBERS = select(cases.c.no, cases.c.id).where(

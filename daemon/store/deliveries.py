@@ -355,7 +355,10 @@ _HAND_BACK = update(deliveries).where(_IS_MINE, _d.attempts == bindparam("tries"
 
 
 def hand_back(connection: Connection, claimed: Sequence[Claimed]) -> None:
-    """Make deliveries ready again of which no try was noted since they were claimed."""
+    """Make deliveries ready again of which no try was noted since they were claimed.
+
+    They wait for the term of their hint, so that a database that is full is not asked without a pause.
+    """
     rows = [{**_mine(one), "tries": one.attempts} for one in claimed]
     connection.execute(_HAND_BACK.values(state="ready", lease_until=None), rows)
 

@@ -50,6 +50,7 @@ def unsay(connection: Connection, since: datetime | None, now: datetime) -> int:
     values: dict[Any, Any] = {
         "anchor_version": used + 1,
         "due_at": _not_later(now),
+        "resting": None,
         "version": _c.version + 1,
         "set_aside": None,
     }

@@ -23,7 +23,7 @@ def lost_touch() -> Callable[[], None]:
 
     def untouched(connection: Any, rows: Any, now: Any) -> None:
         put(connection, rows, now)
-        for row in (moved.row for moved in rows):
+        for row, _ in rows:
             a = agenda_table.c
             mine = (
                 a.subject_kind == row.subject.kind,

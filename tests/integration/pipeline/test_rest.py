@@ -1,11 +1,19 @@
-"""What cannot be owed is not looked at, and whatever may change that asks for a look."""
+"""A rung rests while its subject's own facts forbid it, and whatever may change that asks for a look."""
 
 from __future__ import annotations
 
-from daemon.domain.case import EventKind
+from dataclasses import replace
+
+import pytest
+
+from daemon import acts
+from daemon.domain.case import Event, EventKind
 from daemon.intake import import_sheets
+from daemon.scan import scan
 from daemon.sheets import Kind, Sheet, UnitRow
-from tests.integration.office import TOWN, Office
+from daemon.store import agenda
+from daemon.store.engine import writing
+from tests.integration.office import DUE, TOWN, Office
 
 WITHOUT_DEADLINE = """
   case-without-deadline:
@@ -20,6 +28,21 @@ OF_TOWNS = """
     about: case
     from: assigned
     when: open and unit.kind == "开发区"
+    rungs:
+      again: {at: +1 month, every: month, act: urge, to: [unit.head]}
+"""
+OPINED = """
+  opined:
+    about: case
+    from: {}
+    rungs:
+      opinion: {{at: +2 workdays, act: reminder, to: [unit.liaison]}}
+"""
+OF_KEY = """
+  of-key:
+    about: case
+    from: assigned
+    when: open and key
     rungs:
       again: {at: +1 month, every: month, act: urge, to: [unit.head]}
 """
@@ -73,3 +96,70 @@ def test_a_date_of_the_campaign_moves_and_what_was_returned_is_still_waited_for(
     office.obey(RETURNED, ("campaigns/panshi-2018.yaml", "due: 2018-08-15", "due: 2018-08-20"))
     office.run("2018-08-15 18:00")
     assert office.sent() == ["赵书记 wecom: issue-list head"]
+
+
+def becomes_key(office: Office) -> None:
+    office.happen("A-1", EventKind.CORRECTED, changes={"key": True})
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_a_closing_that_is_undone_does_not_forget_what_rested(office: Office, looked: bool) -> None:
+    office.obey(OF_KEY)
+    office.case("A-1")
+    office.run("2018-11-20 10:00")
+    office.close("A-1")
+    office.run("2018-11-27 10:00")
+    office.undo("A-1")
+    office.undo("A-1")
+    if looked:
+        office.scan()
+    becomes_key(office)
+    office.run("2018-11-28 18:00")
+    assert office.sent() == []
+
+
+def test_rules_that_lack_the_campaign_for_a_while_do_not_forget_what_rested(office: Office) -> None:
+    office.obey(OF_KEY)
+    office.case("A-1")
+    office.run("2018-11-20 10:00")
+    with writing(office.engine) as connection:
+        agenda.touch(connection, [office.subject("A-1")], office.now)
+    scan(office.engine, replace(office.rules(), campaigns={}), office.now)
+    becomes_key(office.later(minutes=5))
+    office.run("2018-11-21 18:00")
+    assert office.sent() == []
+
+
+def test_a_ladder_that_came_later_rests_as_well(office: Office) -> None:
+    office.obey()
+    office.case("A-1", due="2019-12-31")
+    office.tick("2018-08-20 09:00")
+    office.obey(DUE + OF_KEY)
+    office.run("2018-11-27 10:00")
+    assert office.agenda("A-1")["of-key"].resting == {"again"}
+    becomes_key(office)
+    office.run("2018-12-17 18:00")
+    assert office.sent() == ["赵书记 wecom: A-1 again@2018-12-16"]
+
+
+def test_a_rung_that_takes_another_name_rests_on(office: Office) -> None:
+    office.obey(OF_KEY)
+    office.case("A-1")
+    office.run("2018-11-20 10:00")
+    office.obey(OF_KEY.replace("again: {", "monthly: {was: again, "))
+    becomes_key(office)
+    office.run("2018-12-17 18:00")
+    assert office.sent() == ["赵书记 wecom: A-1 monthly@2018-12-16"]
+
+
+def test_an_event_by_who_does_not_know_the_new_rules_is_looked_at_by_them(office: Office) -> None:
+    """Somebody's command had read the rules before they were swapped."""
+    office.obey(OPINED.format("due"))
+    office.case("A-1")
+    office.tick("2018-08-20 09:00")
+    former = office.rules()
+    office.obey(OPINED.format("identified"))
+    office.tick("2018-08-20 09:05")
+    acts.on_case(office.engine, former, "A-1", Event(EventKind.IDENTIFIED, office.today), office.now)
+    office.run("2018-08-24 18:00")
+    assert office.sent() == ["孙联络 wecom: A-1 opinion"]

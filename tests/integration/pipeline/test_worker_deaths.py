@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from subprocess import run
+from typing import Any
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, OperationalError
 
 from daemon import clock
 from daemon.deliver import MOST_GIVEN_BACK
@@ -76,6 +79,31 @@ def test_a_database_that_fails_under_a_worker_that_lives_is_no_death(
     assert given_back(ready) == [0, 0]
     ready.tick()
     assert len(ready.news()) == 2, "there is room again"
+
+
+@pytest.mark.parametrize("error", [DataError, DatabaseError])
+def test_one_message_that_the_database_refuses_does_not_hold_up_the_others(
+    ready: Office, monkeypatch: pytest.MonkeyPatch, error: type[DBAPIError]
+) -> None:
+    """It is found out as one that kills its workers is: in the end it goes the next way."""
+    refused, note_try = min(ready.ready("wecom")), deliveries.open_attempt
+
+    def refusing(connection: Connection, opening: deliveries.Opening, now: datetime, wall: datetime) -> Any:
+        if opening.claimed.id == refused:
+            raise error("INSERT INTO attempts", {}, Exception("malformed"))
+        return note_try(connection, opening, now, wall)
+
+    monkeypatch.setattr(deliveries, "open_attempt", refusing)
+    for _ in range(2 * MOST_GIVEN_BACK):
+        with suppress(error):
+            ready.deliver()
+        ready.wall_time_passes()
+        sweep(ready.engine, ready.now)
+    assert sorted(ready.news()) == [
+        "周联络 wecom: B-1 remind",
+        "孙联络 email: A-1 remind",
+        "孙联络 sms: A-1 remind",
+    ]
 
 
 def test_what_was_tried_is_not_handed_back(ready: Office) -> None:

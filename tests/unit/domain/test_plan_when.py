@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from daemon.domain.ladder import Ladder
 from daemon.domain.plan import Outcome
+from daemon.domain.prospect import Fate, prospects
 from tests.unit.domain.office import (
     BEHIND,
     OPEN,
@@ -187,4 +188,22 @@ def test_while_its_own_facts_forbid_it_a_rung_that_repeats_is_not_looked_at() ->
         ("2018-09-03", SAID),
         ("2018-09-24", WHEN),
         ("2018-10-01", SAID),
+    ]
+
+
+def test_slots_that_were_slept_through_have_had_their_day() -> None:
+    """Who asks is not told that they lie before an event: nothing limits them but that they are past."""
+    rules = ladder(rung("again", wording("+1 day", repeat="1 week")))
+    case = Office(rules, start=at("2018-09-01"), due=on("2018-09-02"))
+    case.become(open=False)
+    case.run(at("2018-09-29")).become(open=True)
+    now = at("2018-10-01")
+    case.run(now)
+    seen = prospects(case.facts(), rules, case.calendar, case.settled_of("case-due"), now, now, most=1)
+    assert [(p.occurrence.key, p.fate) for p in seen if p.occurrence] == [
+        ("2018-09-03", Fate.PASSED),
+        ("2018-09-10", Fate.PASSED),
+        ("2018-09-17", Fate.PASSED),
+        ("2018-09-24", Fate.SETTLED),
+        ("2018-10-01", Fate.LATER),
     ]
