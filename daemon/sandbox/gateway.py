@@ -9,6 +9,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +27,7 @@ from daemon.sandbox.wecom import WeCom
 
 MAX_BODY = 1024 * 1024
 HOLD_SECONDS = 120.0
+LINGER_SECONDS = 0.5
 DRIP_SECONDS = 1.0
 MAX_FAULTS = 10_000
 IDLE_SECONDS = 600.0
@@ -129,6 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         if body is None:
             self._json({"error": "a body of known and modest length, please"}, HTTPStatus.BAD_REQUEST)
+            self._let_end()
         elif path == "/":
             self._message(self.gateway.sms, body)
         elif path == "/cgi-bin/message/send":
@@ -181,6 +184,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return None
         return self.rfile.read(int(length))
+
+    def _let_end(self) -> None:
+        """Take in what is still coming: of a connection closed before that, the answer may never arrive."""
+        with suppress(OSError):
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(LINGER_SECONDS)
+            left = 4 * MAX_BODY
+            while left > 0 and (coming := self.connection.recv(65536)):
+                left -= len(coming)
 
     def _json(self, value: object, status: HTTPStatus = HTTPStatus.OK) -> None:
         self._send(status, "application/json", json.dumps(value, ensure_ascii=False).encode())

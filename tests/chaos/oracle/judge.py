@@ -46,6 +46,9 @@ NOTE_CHANNELS = ("wecom", "email")
 IN_FLIGHT = timedelta(seconds=60)
 """In wall time: from a worker's look to the last byte at the provider. A worker that sleeps longer than one
 call may take (20 s) must not send."""
+PUT_FORWARD = timedelta(seconds=65)
+"""By so much the clocks are put forward when nothing moves any more; on a busy machine that may fall into a
+send. Its try is then noted as ``slow``."""
 BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 240))
 """The longest pauses between tries after definite failures."""
 SMS_APART, SMS_A_DAY = timedelta(seconds=30), 10
@@ -200,10 +203,29 @@ class Judge:
     # -- states in force
 
     def states_at(self, subject: SubjectName, arrival: Arrival) -> list[State]:
-        return _in_force(self.world.states.get(subject, []), arrival)
+        return _in_force(self.world.states.get(subject, []), arrival, self._looked_from(arrival))
 
     def seatings_at(self, arrival: Arrival) -> list[Seating]:
-        return _in_force(self.world.seatings, arrival)
+        return _in_force(self.world.seatings, arrival, self._looked_from(arrival))
+
+    def _looked_from(self, arrival: Arrival) -> datetime | None:
+        """Return since when, by the wall clock, a worker may have looked last before an arrival."""
+        if arrival.wall is None:
+            return None
+        slow = any(
+            at <= arrival.wall + IN_FLIGHT and arrival.wall <= at
+            for at in self._slow.get(arrival.channel, ())
+        )
+        return arrival.wall - IN_FLIGHT - PUT_FORWARD * slow
+
+    @cached_property
+    def _slow(self) -> Mapping[str, list[datetime]]:
+        """When tries ended that had lasted too long, by channel."""
+        found: dict[str, list[datetime]] = defaultdict(list)
+        for fault in self.faults:
+            if fault.kind == "slow" and fault.wall:
+                found[fault.target].append(fault.wall)
+        return found
 
     def states_within(self, subject: SubjectName, start: datetime, end: datetime) -> list[State]:
         return _within(self.world.states[subject], start, end)
@@ -281,7 +303,7 @@ class Judge:
             return ("stale", f"person {said.item.person} had signed")
         if owed.rung.approval and not self._approved(said.item, at):
             return ("unapproved", "nobody had approved it")
-        silences = _in_force(self.world.silences, said.arrival)
+        silences = _in_force(self.world.silences, said.arrival, self._looked_from(said.arrival))
         if all(any(m.silences(said.item.person, at, at) for m in each.mutes) for each in silences):
             return ("muted", f"person {said.item.person} was muted")
         return None
@@ -298,7 +320,8 @@ class Judge:
 
     def _had_signed(self, said: Said) -> bool:
         signed = self._signed.get((said.decided.subject, said.item.person), [])
-        return any(_before(event, said.arrival) for event in signed)
+        looked_from = self._looked_from(said.arrival)
+        return any(_before(event, said.arrival, looked_from) for event in signed)
 
     @cached_property
     def _signed(self) -> Mapping[tuple[str, int], list[CaseEvent]]:
@@ -353,7 +376,8 @@ class Judge:
         for arrival, pause in itertools.product(self.arrivals, self.pauses):
             if not (pause.wall and pause.wall_until and arrival.wall):
                 continue
-            if pause.wall + IN_FLIGHT < arrival.wall < pause.wall_until:
+            looked_from = self._looked_from(arrival)
+            if looked_from and pause.wall < looked_from and arrival.wall < pause.wall_until:
                 words = f"a message left by {arrival.channel} {_t(arrival.at, self)}"
                 yield Violation("paused", f"{words}, paused {_t(pause.at, self)}", arrival.at)
 
@@ -397,7 +421,9 @@ class Judge:
             where = f"by {arrival.channel} {_t(arrival.at, self)}"
             if not marked and began.rehearsal and (live is None or _came_before(arrival, live)):
                 yield Violation("rehearsal", f"a message came {where}, unmarked, in rehearsal", arrival.at)
-            if marked and (not began.rehearsal or (live and _came_after(arrival, live))):
+            if marked and (
+                not began.rehearsal or (live and _came_after(arrival, live, self._looked_from(arrival)))
+            ):
                 yield Violation(
                     "rehearsal", f"a message came {where}, marked, though we are live", arrival.at
                 )
@@ -1061,24 +1087,24 @@ def _came_before(arrival: Arrival, live: WentLive) -> bool:
     return arrival.at < live.at
 
 
-def _came_after(arrival: Arrival, live: WentLive) -> bool:
+def _came_after(arrival: Arrival, live: WentLive, looked_from: datetime | None) -> bool:
     """Whether a message surely left when we were live."""
     if arrival.wall and live.wall:
-        return live.wall + IN_FLIGHT < arrival.wall
+        return looked_from is not None and live.wall < looked_from
     return live.at < arrival.at
 
 
-def _before(event: CaseEvent, arrival: Arrival) -> bool:
+def _before(event: CaseEvent, arrival: Arrival, looked_from: datetime | None) -> bool:
     if event.wall and arrival.wall:
-        return event.wall + IN_FLIGHT < arrival.wall
+        return looked_from is not None and event.wall < looked_from
     return event.at < arrival.at
 
 
-def _in_force(timeline: Sequence[T], arrival: Arrival) -> list[T]:
+def _in_force(timeline: Sequence[T], arrival: Arrival, looked_from: datetime | None) -> list[T]:
     """Return what a worker may have seen when it looked for the last time before an arrival.
 
-    By the wall clock, where the journal has it: what had begun by then, and had not been replaced for longer
-    than a send may be in flight. Else by office time, all of one instant being possible.
+    By the wall clock, where the journal has it: what had begun by then, and had not been replaced before
+    ``looked_from``. Else by office time, all of one instant being possible.
     """
     found: list[T] = []
     for one, following in zip(timeline, [*timeline[1:], None], strict=True):
@@ -1088,8 +1114,8 @@ def _in_force(timeline: Sequence[T], arrival: Arrival) -> list[T]:
         started = one.wall_before <= wall if one.wall_before and wall else one.at <= arrival.at
         if following is None:
             over = False
-        elif following.wall and wall:
-            over = following.wall + IN_FLIGHT < wall
+        elif following.wall and looked_from:
+            over = following.wall < looked_from
         else:
             over = following.at < arrival.at
         if started and not over:
