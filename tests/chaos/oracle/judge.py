@@ -37,7 +37,7 @@ from tests.chaos.oracle.days import FRESH, slot
 from tests.chaos.oracle.owed import Judgement, Owed, all_owed
 from tests.chaos.oracle.people import reached
 from tests.chaos.oracle.repeats import CARRIERS, Repeat, pairs, unexplained
-from tests.chaos.oracle.replay import Seating, Silence, State, SubjectName, World, replay
+from tests.chaos.oracle.replay import Mute, Seating, Silence, State, SubjectName, World, replay
 
 PROMPT = timedelta(minutes=25)
 """In office time: patience for planning (5), spread at a window's opening (9), off the half hour (1), and as
@@ -48,7 +48,7 @@ IN_FLIGHT = timedelta(seconds=60)
 call may take (20 s) must not send."""
 PUT_FORWARD = timedelta(seconds=65)
 """By so much the clocks are put forward when nothing moves any more; on a busy machine that may fall into a
-send. Its try is then noted as ``slow``."""
+send, once."""
 BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 240))
 """The longest pauses between tries after definite failures."""
 SMS_APART, SMS_A_DAY = timedelta(seconds=30), 10
@@ -203,29 +203,10 @@ class Judge:
     # -- states in force
 
     def states_at(self, subject: SubjectName, arrival: Arrival) -> list[State]:
-        return _in_force(self.world.states.get(subject, []), arrival, self._looked_from(arrival))
+        return _in_force(self.world.states.get(subject, []), arrival, _looked_from(arrival))
 
     def seatings_at(self, arrival: Arrival) -> list[Seating]:
-        return _in_force(self.world.seatings, arrival, self._looked_from(arrival))
-
-    def _looked_from(self, arrival: Arrival) -> datetime | None:
-        """Return since when, by the wall clock, a worker may have looked last before an arrival."""
-        if arrival.wall is None:
-            return None
-        slow = any(
-            at <= arrival.wall + IN_FLIGHT and arrival.wall <= at
-            for at in self._slow.get(arrival.channel, ())
-        )
-        return arrival.wall - IN_FLIGHT - PUT_FORWARD * slow
-
-    @cached_property
-    def _slow(self) -> Mapping[str, list[datetime]]:
-        """When tries ended that had lasted too long, by channel."""
-        found: dict[str, list[datetime]] = defaultdict(list)
-        for fault in self.faults:
-            if fault.kind == "slow" and fault.wall:
-                found[fault.target].append(fault.wall)
-        return found
+        return _in_force(self.world.seatings, arrival, _looked_from(arrival))
 
     def states_within(self, subject: SubjectName, start: datetime, end: datetime) -> list[State]:
         return _within(self.world.states[subject], start, end)
@@ -303,7 +284,7 @@ class Judge:
             return ("stale", f"person {said.item.person} had signed")
         if owed.rung.approval and not self._approved(said.item, at):
             return ("unapproved", "nobody had approved it")
-        silences = _in_force(self.world.silences, said.arrival, self._looked_from(said.arrival))
+        silences = _in_force(self.world.silences, said.arrival, _looked_from(said.arrival))
         if all(any(m.silences(said.item.person, at, at) for m in each.mutes) for each in silences):
             return ("muted", f"person {said.item.person} was muted")
         return None
@@ -320,7 +301,7 @@ class Judge:
 
     def _had_signed(self, said: Said) -> bool:
         signed = self._signed.get((said.decided.subject, said.item.person), [])
-        looked_from = self._looked_from(said.arrival)
+        looked_from = _looked_from(said.arrival)
         return any(_before(event, said.arrival, looked_from) for event in signed)
 
     @cached_property
@@ -376,7 +357,7 @@ class Judge:
         for arrival, pause in itertools.product(self.arrivals, self.pauses):
             if not (pause.wall and pause.wall_until and arrival.wall):
                 continue
-            looked_from = self._looked_from(arrival)
+            looked_from = _looked_from(arrival)
             if looked_from and pause.wall < looked_from and arrival.wall < pause.wall_until:
                 words = f"a message left by {arrival.channel} {_t(arrival.at, self)}"
                 yield Violation("paused", f"{words}, paused {_t(pause.at, self)}", arrival.at)
@@ -422,7 +403,7 @@ class Judge:
             if not marked and began.rehearsal and (live is None or _came_before(arrival, live)):
                 yield Violation("rehearsal", f"a message came {where}, unmarked, in rehearsal", arrival.at)
             if marked and (
-                not began.rehearsal or (live and _came_after(arrival, live, self._looked_from(arrival)))
+                not began.rehearsal or (live and _came_after(arrival, live, _looked_from(arrival)))
             ):
                 yield Violation(
                     "rehearsal", f"a message came {where}, marked, though we are live", arrival.at
@@ -723,6 +704,9 @@ class Judge:
                 return True
         if self._was_held(item, owed) or self._was_rehearsed(item.reason, item.closed_at):
             return True
+        at = item.closed_at
+        if item.reason == "muted" and at and any(m.silences(item.person, at, at) for m in self._mutes):
+            return True  # what a person's mute met is not said again, even if an undo brings its day back
         return owed.rung.approval and self._awaits(item, owed, notice)
 
     def _was_held(self, item: Item, owed: Owed) -> bool:
@@ -843,7 +827,11 @@ class Judge:
         persons = {person}
         if part == "copy":
             persons.update(item.person for row in self._rows(owed) for item in self._items_of.get(row.id, ()))
-        return any(m.silences(p, owed.release, until) for m in self.world.silences[-1].mutes for p in persons)
+        return any(m.silences(p, owed.release, until) for m in self._mutes for p in persons)
+
+    @property
+    def _mutes(self) -> Sequence[Mute]:
+        return self.world.silences[-1].mutes
 
     def _excused(self, owed: Owed, person: int, deadline: datetime, part: str = "to") -> bool:
         """Whether something stronger spoke to the person for this, or he has signed, or was muted."""
@@ -1078,6 +1066,11 @@ def _joined(stretches: Iterable[tuple[datetime, datetime]]) -> list[tuple[dateti
         else:
             joined.append((at, until))
     return sorted(found + joined)
+
+
+def _looked_from(arrival: Arrival) -> datetime | None:
+    """Return since when, by the wall clock, a worker may have looked last before an arrival."""
+    return arrival.wall and arrival.wall - IN_FLIGHT - PUT_FORWARD
 
 
 def _came_before(arrival: Arrival, live: WentLive) -> bool:
