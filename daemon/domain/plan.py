@@ -152,8 +152,7 @@ def plan(
     then have had their day, and the last of them is settled for all when it wakes. What cannot be judged now
     rests on.
     """
-    anchor = facts.anchors.get(ladder.anchor)
-    if anchor is None:
+    if facts.anchors.get(ladder.anchor) is None:
         return Plan((), None, rest.rungs)
     settlements: list[Settlement] = []
     upcoming: list[datetime] = []
@@ -168,23 +167,45 @@ def plan(
                 resting.add(rung.id)
             continue
         woken = rest.until if rests and rest.of(rung) else None
-        slept: Occurrence | None = None
-        done = settled_of(rung, settled)
-        for number, occurrence in enumerate(occurrences_of(rung, facts, ladder, calendar, done)):
-            if occurrence.instant > now:
-                upcoming.append(occurrence.instant)
-                break
-            first = number == 0
-            if not owed_range(occurrence, rung, facts, ladder, calendar, done, first=first):
-                continue
-            if woken and occurrence.instant < woken:
-                slept = occurrence
-            elif settlement := _settle(occurrence, rung, facts, ladder, calendar, now):
-                settlements.append(settlement)
-        if slept:
-            inputs = _inputs(slept, rung, facts, anchor, calendar)
-            settlements.append(Settlement(rung.id, slept.key, Outcome.WHEN, slept.instant, inputs))
+        found, following = _look_at(rung, facts, ladder, calendar, settled_of(rung, settled), now, woken)
+        settlements += found
+        upcoming += following
     return Plan(tuple(settlements), min(upcoming, default=None), frozenset(resting))
+
+
+def _look_at(
+    rung: Rung,
+    facts: Facts,
+    ladder: Ladder,
+    calendar: WorkdayCalendar,
+    done: frozenset[str],
+    now: datetime,
+    woken: datetime | None,
+) -> tuple[list[Settlement], list[datetime]]:
+    """Return what is owed of one rung, and its next instant, if there is one.
+
+    ``woken``: it rested until then, and of the slots before that only the last is settled, for all.
+    """
+    settlements: list[Settlement] = []
+    slept: Occurrence | None = None
+    following: list[datetime] = []
+    for number, occurrence in enumerate(occurrences_of(rung, facts, ladder, calendar, done)):
+        if occurrence.instant > now:
+            following.append(occurrence.instant)
+            break
+        first = number == 0
+        if not owed_range(occurrence, rung, facts, ladder, calendar, done, first=first):
+            continue
+        if woken and occurrence.instant < woken:
+            slept = occurrence
+        elif settlement := _settle(occurrence, rung, facts, ladder, calendar, now):
+            settlements.append(settlement)
+    if slept:
+        anchor = facts.anchors[ladder.anchor]
+        assert anchor is not None
+        inputs = _inputs(slept, rung, facts, anchor, calendar)
+        settlements.append(Settlement(rung.id, slept.key, Outcome.WHEN, slept.instant, inputs))
+    return settlements, following
 
 
 def _may_rest(rung: Rung) -> bool:
