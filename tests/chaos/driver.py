@@ -140,14 +140,14 @@ class Outcome:
 def run(wish: Wish) -> Outcome:
     """Run it. Everything that is started is ended."""
     with ExitStack() as stack:
-        stage = _Stage(wish, stack)
+        stage = Stage(wish, stack)
         try:
             return stage.play()
         finally:
             stage.end()
 
 
-class _Stage:
+class Stage:
     def __init__(self, wish: Wish, stack: ExitStack) -> None:
         self.wish, self.folder = wish, wish.folder
         self.began = time.monotonic()
@@ -326,7 +326,7 @@ class _Stage:
                 self._pass_time(moment)
                 self._visit(moment)
                 self.clerk.let_all_go(moment)
-        self.skew.skip(SKIP)
+        self._put_forward()
         self._visit(evening)
         self._await_recovery(evening)
 
@@ -437,9 +437,14 @@ class _Stage:
             if moment - still > (STILL_AFTER_A_DEATH if self.hurry else STILL):
                 still, self.hurry = moment, False
                 self.skips += 1
-                self.skew.skip(SKIP)
+                self._put_forward()
                 self.hosts.wake()
             time.sleep(POLL)
+
+    def _put_forward(self) -> None:
+        """Let leases run out without waiting for them."""
+        self.write(j.PutForward(clock.wall(), SKIP))
+        self.skew.skip(SKIP)
 
     @property
     def _idle(self) -> bool:
@@ -457,7 +462,7 @@ class _Stage:
                 seen, still = fresh, moment
             if leases and moment - still > STILL:
                 leases, still = leases - 1, moment
-                self.skew.skip(SKIP)
+                self._put_forward()
                 self.hosts.wake()
             time.sleep(POLL)
 
@@ -477,7 +482,14 @@ class _Stage:
     # -- processes
 
     def _look_after(self, now: datetime) -> None:
-        """Hear of what was struck and what has died, and start the dead again."""
+        """Hear of what was struck and what has died, and start whoever should run and does not."""
+        self._hear_ended(now)
+        away = self.away.processes if self.away else ()
+        for name in ("sandbox", *harm.PROCESSES):
+            if name not in self.hosts.running and name not in away:
+                self.hosts.start(name)
+
+    def _hear_ended(self, now: datetime) -> None:
         ended = self.hosts.ended()  # first: who dies at a seam says so before
         self._hear_fired(now)
         for name, status in ended.items():
@@ -486,8 +498,6 @@ class _Stage:
             if len(self.deaths) > DEATHS_MOST:
                 raise StuckError("processes end one after the other")
             self.dead.discard(name)
-            if self.away is None or name not in self.away.processes:
-                self.hosts.start(name)
 
     def _found_no_database(self, name: str, status: int) -> bool:
         """Whether a process that was just starting says that the database is away: it is started again."""
@@ -725,8 +735,7 @@ class _Stage:
     def _await_deaths(self, now: datetime, names: Sequence[str]) -> None:
         until = time.monotonic() + 10
         while (alive := [n for n in names if n in self.hosts.running]) and time.monotonic() < until:
-            for name in self.hosts.ended():
-                self.dead.discard(name)
+            self._hear_ended(now)  # also of others that die meanwhile
             time.sleep(POLL)
         if alive:
             raise StuckError(f"{now}: cannot be killed: {alive}")

@@ -13,7 +13,8 @@ What the driver fills in:
    over), never one that was refused; an act whose fate is unknown to the caller (killed, connection cut) is
    looked up in the table ``events`` before it is written, or left out;
 3. each :class:`Fault` when it is over (it has an end), and each :class:`Arrival` as the stand-in counted it
-   at the wire, before any duplicate check of its own. Their place in the list does not matter;
+   at the wire, before any duplicate check of its own. Their place in the list does not matter, nor does that
+   of :class:`PutForward`;
 4. in the end, when all processes have come to rest and every fault is over, one :class:`Ended` and what the
    database says then: every :class:`Decided`, :class:`Item`, :class:`Notice`, :class:`Attempt`,
    :class:`Gap` and :class:`Tallied` row.
@@ -352,6 +353,14 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class PutForward:
+    """All wall clocks were put forward by ``seconds`` when it was ``wall``, for nothing moved any more."""
+
+    wall: datetime
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The run is over; all that was due by ``at`` had the time to be done."""
 
@@ -472,6 +481,7 @@ Record: TypeAlias = (
     | LetGo
     | Withdrawn
     | Arrival
+    | PutForward
     | Fault
     | Ended
     | Decided

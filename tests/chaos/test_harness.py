@@ -8,6 +8,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
@@ -16,9 +17,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from daemon.store.engine import open_engine, reading, writing
-from tests.chaos import brim, harm, seams, stream
-from tests.chaos.driver import START
+from tests.chaos import brim, driver, harm, seams, stream
 from tests.chaos.hosts import Sqlite
+from tests.servers import eventually
 
 UNCOMMITTED = """
 import os, sqlite3, sys
@@ -113,8 +114,26 @@ def test_the_same_seed_draws_the_same_faults_and_moments(database: str) -> None:
         return [harm.draw(chance, database) for _ in range(50)]
 
     assert drawn(1) == drawn(1) != drawn(2)
-    first, again = (list(islice(stream.steps(4, START), 50)) for _ in range(2))
+    first, again = (list(islice(stream.steps(4, driver.START), 50)) for _ in range(2))
     assert first == again
+
+
+def test_who_dies_while_others_are_killed_is_started_again(tmp_path: Path) -> None:
+    """A run once went on with one worker, and stood still when that one was stopped."""
+    with ExitStack() as stack:
+        played = driver.Stage(driver.Wish(1, 1, "sqlite", tmp_path / "run"), stack)
+        stack.callback(played.end)
+        killed = played.hosts.running["work-0"]
+        played.hosts.kill("work-0")
+        played.dead.add("work-0")
+        assert eventually(lambda: not Path(f"/proc/{killed}").exists())
+        played._go_away(harm.Harm("scanners_away"), driver.START)
+        played._look_after(driver.START)
+        assert played.hosts.running["work-0"] != killed
+        assert played.hosts.running.keys() == {"sandbox", *harm.WORKERS}
+        played._come_back(driver.START)
+        assert played.hosts.running.keys() == {"sandbox", *harm.PROCESSES}
+        assert not played.deaths
 
 
 def test_every_seam_has_its_word() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from tests.chaos.journal import (
     Notice,
     Paused,
     Person,
+    PutForward,
     Tallied,
     WentLive,
     Withdrawn,
@@ -46,9 +48,9 @@ NOTE_CHANNELS = ("wecom", "email")
 IN_FLIGHT = timedelta(seconds=60)
 """In wall time: from a worker's look to the last byte at the provider. A worker that sleeps longer than one
 call may take (20 s) must not send."""
-PUT_FORWARD = timedelta(seconds=65)
-"""By so much the clocks are put forward when nothing moves any more; on a busy machine that may fall into a
-send, once."""
+ONE_TRY = timedelta(seconds=3)
+"""By the time that really passed, the longest from a worker's look to the last byte: one call (0.8 s) on a
+busy machine. Clocks that were put forward since then were put forward in the middle of the send."""
 BACKOFF = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 240))
 """The longest pauses between tries after definite failures."""
 SMS_APART, SMS_A_DAY = timedelta(seconds=30), 10
@@ -141,6 +143,7 @@ class Judge:
         self.faults = journal.of(Fault)
         self.pauses = journal.of(Paused)
         self.attempts = journal.of(Attempt)
+        self.skips = sorted(journal.of(PutForward), key=_landed)
 
     def all(self) -> Iterator[Violation]:
         for said in self.said:
@@ -203,13 +206,25 @@ class Judge:
     # -- states in force
 
     def states_at(self, subject: SubjectName, arrival: Arrival) -> list[State]:
-        return _in_force(self.world.states.get(subject, []), arrival, _looked_from(arrival))
+        return _in_force(self.world.states.get(subject, []), arrival, self._looked_from(arrival))
 
     def seatings_at(self, arrival: Arrival) -> list[Seating]:
-        return _in_force(self.world.seatings, arrival, _looked_from(arrival))
+        return _in_force(self.world.seatings, arrival, self._looked_from(arrival))
 
     def states_within(self, subject: SubjectName, start: datetime, end: datetime) -> list[State]:
         return _within(self.world.states[subject], start, end)
+
+    def _looked_from(self, arrival: Arrival) -> datetime | None:
+        """Return since when, by the wall clock, a worker may have looked last before an arrival."""
+        if arrival.wall is None:
+            return None
+        start, moment, left = arrival.wall - IN_FLIGHT, arrival.wall, ONE_TRY
+        for skip in reversed(self.skips[: bisect_left(self.skips, arrival.wall, key=_landed)]):
+            left -= moment - _landed(skip)
+            if left < timedelta(0):
+                break
+            start, moment = start - timedelta(seconds=skip.seconds), skip.wall
+        return start
 
     # -- MUST NOT
 
@@ -284,7 +299,7 @@ class Judge:
             return ("stale", f"person {said.item.person} had signed")
         if owed.rung.approval and not self._approved(said.item, at):
             return ("unapproved", "nobody had approved it")
-        silences = _in_force(self.world.silences, said.arrival, _looked_from(said.arrival))
+        silences = _in_force(self.world.silences, said.arrival, self._looked_from(said.arrival))
         if all(any(m.silences(said.item.person, at, at) for m in each.mutes) for each in silences):
             return ("muted", f"person {said.item.person} was muted")
         return None
@@ -301,7 +316,7 @@ class Judge:
 
     def _had_signed(self, said: Said) -> bool:
         signed = self._signed.get((said.decided.subject, said.item.person), [])
-        looked_from = _looked_from(said.arrival)
+        looked_from = self._looked_from(said.arrival)
         return any(_before(event, said.arrival, looked_from) for event in signed)
 
     @cached_property
@@ -357,7 +372,7 @@ class Judge:
         for arrival, pause in itertools.product(self.arrivals, self.pauses):
             if not (pause.wall and pause.wall_until and arrival.wall):
                 continue
-            looked_from = _looked_from(arrival)
+            looked_from = self._looked_from(arrival)
             if looked_from and pause.wall < looked_from and arrival.wall < pause.wall_until:
                 words = f"a message left by {arrival.channel} {_t(arrival.at, self)}"
                 yield Violation("paused", f"{words}, paused {_t(pause.at, self)}", arrival.at)
@@ -403,7 +418,7 @@ class Judge:
             if not marked and began.rehearsal and (live is None or _came_before(arrival, live)):
                 yield Violation("rehearsal", f"a message came {where}, unmarked, in rehearsal", arrival.at)
             if marked and (
-                not began.rehearsal or (live and _came_after(arrival, live, _looked_from(arrival)))
+                not began.rehearsal or (live and _came_after(arrival, live, self._looked_from(arrival)))
             ):
                 yield Violation(
                     "rehearsal", f"a message came {where}, marked, though we are live", arrival.at
@@ -503,12 +518,12 @@ class Judge:
             return False
         return others.rank >= mine.rank and others.position > mine.position
 
-    @staticmethod
-    def _same_try(said: Said, other: Said) -> bool:
+    def _same_try(self, said: Said, other: Said) -> bool:
         """Whether a worker may have looked at ``said`` before ``other`` had come."""
-        if said.arrival.wall is None or other.arrival.wall is None:
+        looked_from = self._looked_from(said.arrival)
+        if looked_from is None or other.arrival.wall is None:
             return said.arrival.at == other.arrival.at
-        return said.arrival.wall - other.arrival.wall < IN_FLIGHT
+        return other.arrival.wall > looked_from
 
     def check_repeats(self) -> Iterator[Violation]:
         """What arrives again says so, and a fault between bytes and record explains it."""
@@ -1068,9 +1083,9 @@ def _joined(stretches: Iterable[tuple[datetime, datetime]]) -> list[tuple[dateti
     return sorted(found + joined)
 
 
-def _looked_from(arrival: Arrival) -> datetime | None:
-    """Return since when, by the wall clock, a worker may have looked last before an arrival."""
-    return arrival.wall and arrival.wall - IN_FLIGHT - PUT_FORWARD
+def _landed(skip: PutForward) -> datetime:
+    """Return what the clocks showed after they had been put forward."""
+    return skip.wall + timedelta(seconds=skip.seconds)
 
 
 def _came_before(arrival: Arrival, live: WentLive) -> bool:

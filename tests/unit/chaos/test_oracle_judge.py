@@ -219,6 +219,20 @@ def test_a_closure_while_a_send_is_in_flight_counts_by_the_order_of_records(
     assert office.wrong() == wrong
 
 
+@pytest.mark.parametrize(("real", "wrong"), [(2, []), (10, ["stale"])])
+def test_clocks_that_were_put_forward_in_the_middle_of_a_send_do_not_count(
+    real: int, wrong: list[str]
+) -> None:
+    """What is sent seconds after the clocks jumped may have been looked at before; later it must not."""
+    wall = at("2026-01-01 12:00")
+    office = Office().case()
+    for kind in ("submitted", "closed"):
+        office.happen("A-1", kind, "2018-08-28 09:10", wall_before=wall, wall=wall)
+    office.records.append(j.PutForward(wall, 65.0))
+    office.said("case-due.remind", LIAISON, "2018-08-28 09:10", wall=wall + timedelta(seconds=65 + real))
+    assert office.wrong() == wrong
+
+
 def test_who_is_told_of_what_is_stuck() -> None:
     office = Office().case()
     row = j.Decided(1, "case", "A-1", "case-due", "remind", "", 1, "said", at("2018-08-28"), at("2018-08-28"))
