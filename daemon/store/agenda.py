@@ -55,6 +55,7 @@ def _joined(rungs: Iterable[str]) -> str | None:
     return " ".join(sorted(rungs)) or None
 
 
+_NONE: frozenset[str] = frozenset()
 _c = agenda.c
 _LIVE = and_(_c.due_at.is_not(None), _c.set_aside.is_(None))
 
@@ -62,7 +63,7 @@ _LIVE = and_(_c.due_at.is_not(None), _c.set_aside.is_(None))
 def _row(row: Any) -> AgendaRow:
     kind, subject_id, ladder, due_at, since, moved_at, anchor_version, version, resting = row
     standing = Standing(anchor_version, since, moved_at)
-    rungs = frozenset((resting or "").split())
+    rungs = frozenset(resting.split()) if resting else _NONE
     return AgendaRow(Subject(SubjectKind(kind), subject_id), ladder, due_at, standing, version, rungs)
 
 
@@ -125,9 +126,9 @@ def standings(
     found: dict[int, dict[str, Standing]] = {}
     if ladders is not None and not ladders:
         return found
-    query = _STANDINGS if ladders is None else _STANDINGS.where(_c.ladder.in_(sorted(ladders)))
+    query, on = (_STANDINGS, {}) if ladders is None else (_STANDINGS_ON, {"ladders": sorted(ladders)})
     for chunk in chunks(ids):
-        rows = connection.execute(query, {"kind": kind, "ids": chunk}).all()
+        rows = connection.execute(query, {"kind": kind, "ids": chunk, **on}).all()
         for subject_id, ladder, *standing in rows:
             found.setdefault(subject_id, {})[ladder] = Standing(*standing)
     return found
@@ -136,6 +137,7 @@ def standings(
 _STANDINGS = select(_c.subject_id, _c.ladder, _c.anchor_version, _c.since, _c.moved_at).where(
     _c.subject_kind == bindparam("kind"), _c.subject_id.in_(bindparam("ids", expanding=True))
 )
+_STANDINGS_ON = _STANDINGS.where(_c.ladder.in_(bindparam("ladders", expanding=True)))
 
 
 def earliest(connection: Connection) -> datetime | None:

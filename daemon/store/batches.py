@@ -23,13 +23,14 @@ def note(connection: Connection, keys: Sequence[Key], wall: datetime, deaths: in
 
 
 def forget(connection: Connection, note_id: int) -> None:
-    connection.execute(delete(batches).where(batches.c.id == note_id))
+    connection.execute(_FORGET, {"note": note_id})
 
 
 def any_abandoned(connection: Connection, before: datetime) -> bool:
     return connection.execute(_ANY, {"before": before}).first() is not None
 
 
+_FORGET = delete(batches).where(batches.c.id == bindparam("note"))
 _ANY = select(batches.c.id).where(batches.c.noted_at < bindparam("before", type_=Instant())).limit(1)
 
 

@@ -138,17 +138,19 @@ def of_moment(connection: Connection, moment: datetime) -> list[int]:
 
 def unreleased(connection: Connection, ids: Sequence[int]) -> list[Decision]:
     """Return those of ``ids`` that nobody has released meanwhile."""
-    query = select(decisions).where(_c.id.in_(ids), _c.released_at.is_(None)).order_by(_c.id)
-    return [decision_of(row) for row in connection.execute(query).all()]
+    return [decision_of(row) for row in connection.execute(_UNRELEASED, {"ids": ids}).all()]
+
+
+_STILL = and_(_c.id.in_(bindparam("ids", expanding=True)), _c.released_at.is_(None))
+_UNRELEASED = select(decisions).where(_STILL).order_by(_c.id)
+_RELEASED = update(decisions).where(_STILL).values(released_at=bindparam("now"))
 
 
 def mark_released(connection: Connection, ids: Sequence[int], now: datetime) -> int:
     """Mark decisions released, only those that still wait; return how many."""
     changed = 0
     for chunk in chunks(ids):
-        changed += connection.execute(
-            update(decisions).where(_c.id.in_(chunk), _c.released_at.is_(None)).values(released_at=now)
-        ).rowcount
+        changed += connection.execute(_RELEASED, {"ids": chunk, "now": now}).rowcount
     return changed
 
 

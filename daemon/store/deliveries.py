@@ -65,14 +65,24 @@ def claim(
 
     ``suspect`` asks for those only that were given back, or never were.
     """
-    query = update(deliveries).where(
-        _d.id.in_(ids), _d.channel == channel, _d.state == "ready", _d.next_attempt_at <= now
-    )
-    if suspect is not None:
-        query = query.where(_d.given_back > 0 if suspect else _d.given_back == 0)
-    values = {"state": "sending", "claim": _d.claim + 1, "lease_until": lease_until}
-    rows = connection.execute(query.values(**values).returning(*_CLAIMED))
+    values = {"ids": ids, "over": channel, "now": now, "until": lease_until}
+    rows = connection.execute(_CLAIM[suspect], values)
     return sorted((Claimed(*row) for row in rows), key=lambda c: c.id)
+
+
+_READY = (
+    update(deliveries)
+    .where(
+        _d.id.in_(bindparam("ids", expanding=True)),
+        _d.channel == bindparam("over"),
+        _d.state == "ready",
+        _d.next_attempt_at <= bindparam("now", type_=Instant()),
+    )
+    .values(state="sending", claim=_d.claim + 1, lease_until=bindparam("until"))
+    .returning(*_CLAIMED)
+)
+_CLAIM = {None: _READY, True: _READY.where(_d.given_back > 0), False: _READY.where(_d.given_back == 0)}
+"""By whether suspects alone are claimed, or none of them."""
 
 
 def suspects(connection: Connection, ids: Sequence[int]) -> list[int]:
@@ -439,7 +449,12 @@ _TO_HINT = (
 
 
 def mark_hinted(connection: Connection, ids: Sequence[int], wall: datetime) -> None:
-    connection.execute(update(deliveries).where(_d.id.in_(ids)).values(hinted_at=wall))
+    connection.execute(_HINTED, {"ids": ids, "wall": wall})
+
+
+_HINTED = (
+    update(deliveries).where(_d.id.in_(bindparam("ids", expanding=True))).values(hinted_at=bindparam("wall"))
+)
 
 
 def expired(connection: Connection, wall: datetime) -> list[tuple[Claimed, int | None]]:

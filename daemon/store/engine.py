@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 BUSY_MS = 10_000
+STATEMENTS = 1000
+"""So many prepared statements a connection keeps: more than there are, with lists of the usual lengths."""
 _T = TypeVar("_T")
 
 
@@ -27,9 +32,9 @@ def open_engine(url: str, *, durable: bool = True) -> Engine:
         )
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = create_engine(parsed, json_serializer=to_json)
+    engine = create_engine(parsed, json_serializer=to_json, connect_args={"cached_statements": STATEMENTS})
     event.listen(engine, "connect", _set_pragmas)
-    event.listen(engine, "begin", _begin_immediate)
+    event.listen(engine, "begin", _begin)
     if not durable:
         event.listen(engine, "connect", _set_careless_pragmas)
     return engine
@@ -52,14 +57,19 @@ def _set_careless_pragmas(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_immediate(connection: Connection) -> None:
-    read_only = connection.get_execution_options().get("read_only")
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+def _begin(connection: Connection) -> None:
+    """Begin by the driver itself: a tick has some twenty transactions, and most of them read one value."""
+    statement = "BEGIN" if connection.get_execution_options().get("read_only") else "BEGIN IMMEDIATE"
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    try:
+        driver.execute(statement)
+    except sqlite3.OperationalError as fault:
+        raise OperationalError(statement, None, fault) from fault
 
 
-def to_json(value: object) -> str:
-    """Write inputs and reasons: days and amounts as text, Chinese as it is."""
-    return json.dumps(value, ensure_ascii=False, default=str)
+to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
+"""Writes inputs and reasons: days and amounts as text, Chinese as it is."""
 
 
 def chunks(ids: Sequence[_T], size: int = 5000) -> Iterator[Sequence[_T]]:
@@ -70,8 +80,18 @@ def chunks(ids: Sequence[_T], size: int = 5000) -> Iterator[Sequence[_T]]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open one snapshot to read from; it never waits for a writer on SQLite."""
-    with engine.connect().execution_options(read_only=True) as connection, connection.begin():
+    with _reader(engine).begin() as connection:
         yield connection
+
+
+_READERS: WeakKeyDictionary[Engine, Engine] = WeakKeyDictionary()
+
+
+def _reader(engine: Engine) -> Engine:
+    """Return the same engine, whose transactions are for reading only."""
+    if (found := _READERS.get(engine)) is None:
+        found = _READERS[engine] = engine.execution_options(read_only=True)
+    return found
 
 
 @contextmanager

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, not_, or_, select, update
 
 from daemon.domain.plan import ReasonCode
-from daemon.store.tables import deliveries, items, notices
+from daemon.store.tables import Instant, deliveries, items, notices
 
 _n, _d, _i = notices.c, deliveries.c, items.c
 LET_GO = "let_go"
@@ -19,11 +19,16 @@ WITHDRAWN = {"code": ReasonCode.WITHDRAWN.value}
 
 def made_since(connection: Connection, since: datetime) -> int:
     """Count the notices made since then, held ones too; not those that a person looked at."""
-    let_go = and_(_n.reason.is_not(None), _n.reason["code"].as_string() == LET_GO)
-    query = select(func.count()).where(
-        _n.created_at > since, _n.kind == "rungs", _n.approval.is_(None), not_(func.coalesce(let_go, False))
-    )
-    return connection.execute(query).scalar() or 0
+    return connection.execute(_MADE, {"since": since}).scalar() or 0
+
+
+_LET_GO = and_(_n.reason.is_not(None), _n.reason["code"].as_string() == LET_GO)
+_MADE = select(func.count()).where(
+    _n.created_at > bindparam("since", type_=Instant()),
+    _n.kind == "rungs",
+    _n.approval.is_(None),
+    not_(func.coalesce(_LET_GO, False)),
+)
 
 
 def asked_since(connection: Connection, since: datetime) -> bool:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    or_,
     select,
     union_all,
 )
@@ -196,7 +197,8 @@ def _unsaid_items(kind: LineKind, codes: Sequence[ReasonCode]) -> Select[Any]:
         .join_from(items, decisions, _i.decision_id == _d.id)
         .where(
             _i.state == "dropped",
-            _i.reason["code"].as_string().in_([code.value for code in codes]),
+            # each by itself: a list would be written into the statement anew at every execution
+            or_(*(_i.reason["code"].as_string() == code.value for code in codes)),
             _i.closed_at >= _SINCE,
             _i.closed_at < _UNTIL,
         )

@@ -216,8 +216,7 @@ def unbound_by_person(connection: Connection, now: datetime) -> list[tuple[int, 
 
 def unbound(connection: Connection, ids: Sequence[int]) -> list[StoredItem]:
     """Return those of ``ids`` that still wait for a notice."""
-    query = select(items).where(_i.id.in_(ids), _UNBOUND).order_by(_i.id)
-    return [item_of(row) for row in connection.execute(query).all()]
+    return [item_of(row) for row in connection.execute(_OF_UNBOUND, {"ids": ids}).all()]
 
 
 def has_unbound(connection: Connection, now: datetime) -> bool:
@@ -225,6 +224,7 @@ def has_unbound(connection: Connection, now: datetime) -> bool:
 
 
 _HELD_NO_LONGER = or_(_i.held_until.is_(None), _i.held_until <= bindparam("now", type_=Instant()))
+_OF_UNBOUND = select(items).where(_i.id.in_(bindparam("ids", expanding=True)), _UNBOUND).order_by(_i.id)
 _BY_PERSON = select(_i.person_id, _i.id).where(_UNBOUND, _HELD_NO_LONGER)
 _ANY_UNBOUND = select(_i.id).where(_UNBOUND, _HELD_NO_LONGER).limit(1)
 _NEXT_HELD = select(func.min(_i.held_until)).where(_UNBOUND)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta, tzinfo
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, Insert, and_, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from daemon.domain.case import OPEN, State
@@ -43,9 +43,17 @@ def add(connection: Connection, counts: Mapping[Day, Delta]) -> None:
     names = ("campaign_id", "unit_id", "effective_on", "known_from", *_COUNTS)
     rows = [dict(zip(names, day + delta, strict=True)) for day, delta in sorted(counts.items()) if any(delta)]
     if rows:
-        new = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(tally)
-        more = {name: _c[name] + new.excluded[name] for name in _COUNTS}
-        connection.execute(new.on_conflict_do_update(index_elements=tally.primary_key, set_=more), rows)
+        connection.execute(_ADD[connection.dialect.name], rows)
+
+
+def _adding(new: sqlite.Insert | postgresql.Insert) -> Insert:
+    more = {name: _c[name] + new.excluded[name] for name in _COUNTS}
+    return new.on_conflict_do_update(index_elements=tally.primary_key, set_=more)
+
+
+_ADD = {
+    name: _adding(dialect.insert(tally)) for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
 
 
 class Rates:
