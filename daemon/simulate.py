@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -267,7 +268,7 @@ def simulate(
     def rules() -> RuleSet:
         return rule_set  # nobody else activates any here
 
-    with virtual_time(simulation.start):
+    with virtual_time(simulation.start), _seldom_collected():
         history = History(engine, rule_set, simulation.history) if simulation.history else None
         set_scene(engine, history, simulation.start)
         deliverer = Deliverer(
@@ -297,6 +298,17 @@ def set_scene(engine: Engine, history: History | None, start: datetime) -> None:
         history.happen(history.due(start - timedelta(microseconds=1)), start)
     with writing(engine) as connection:
         agenda.restart_all(connection, start)
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Look for cycles of garbage seldom: hardly any are made, and each search walks over the whole history."""
+    usual = gc.get_threshold()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 @contextmanager
