@@ -221,6 +221,7 @@ cases = Table(
     Column("extensions", Integer, nullable=False, server_default="0"),
     Column("handler_id", ForeignKey("persons.id")),
     UniqueConstraint("campaign_id", "no"),
+    Index("ix_cases_no", "no"),
     Index("ix_cases_unit_state", "unit_id", "state"),
     Index("ix_cases_open_due", "campaign_id", "due_on", "state"),
 )

@@ -5,15 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
 
 from daemon.activate import ActiveRules
+from daemon.acts import on_case, undo
+from daemon.domain.case import Event, EventKind
+from daemon.domain.workdays import local_day
+from daemon.intake import History
 from daemon.loop import tick
-from tests.bench.county import NOW, County, found
+from daemon.store import cases
+from daemon.store.engine import reading
+from tests.bench.county import NOW, SHANGHAI, County, found
 from tests.bench.setting import Bare, opened
+from tests.bench.simulate import ledger
 
 pytestmark = pytest.mark.xdist_group("bench")
 
@@ -68,3 +76,22 @@ def test_no_statement_of_a_tick_walks_through_what_is_on_file() -> None:
             }
             assert scans(bare, said) == []
             assert scans(bare, {"SELECT * FROM cases WHERE enterprise = ?": ("甲",)})
+
+
+def test_nor_does_any_statement_of_an_event() -> None:
+    """A clerk signs, extends and takes back; a ledger brings the next event of the same case."""
+    day = local_day(NOW, SHANGHAI)
+    with opened("sqlite") as engine:
+        rule_set = found(engine, County(40, due=True, history=True))
+        with reading(engine) as connection:
+            case = cases.listed(connection)[0]
+        row = replace(ledger(1)[0], no=case.no, closed_on=day)
+        with captured(engine) as said:
+            on_case(engine, rule_set, case.no, Event(EventKind.SIGNED, day, by="联络员"), NOW)
+            on_case(engine, rule_set, case.no, Event(EventKind.SUBMITTED, day, note="已办结"), NOW)
+            undo(engine, rule_set, case.no, "值班员", "误报", NOW)
+            history = History(engine, rule_set, [row])
+            happened = history.happen(history.due(NOW), NOW)
+        assert happened.keys() == {case.no}
+        with Bare(engine) as bare:
+            assert scans(bare, said) == []
