@@ -32,6 +32,8 @@ def moved(
     ``before`` and ``after`` are the ladder's anchor, before and after the event. *Today* is the local
     midnight that begins the day we were told.
     """
+    if move is Move.LOOKED and before == after:
+        return standing  # most events: those of the other ladders
     today = midnight(local_day(now, zone), zone)
     fresh = replace(standing, anchor_version=standing.anchor_version + 1, moved_at=now)
     match move:
@@ -45,7 +47,7 @@ def moved(
             kept = replace(standing, moved_at=now) if before == after else fresh
             return replace(kept, since=_told_late(today, before, after, zone))
         case Move.LOOKED:
-            return _anchor_moved(standing, fresh, before, after, today)
+            return _anchor_moved(fresh, before, after, today)
 
 
 def _told_late(today: datetime, before: date | None, after: date | None, zone: tzinfo) -> datetime:
@@ -56,11 +58,7 @@ def _told_late(today: datetime, before: date | None, after: date | None, zone: t
     return min(today, midnight(after, zone)) if after is not None and before != after else today
 
 
-def _anchor_moved(
-    standing: Standing, fresh: Standing, before: date | None, after: date | None, today: datetime
-) -> Standing:
-    if before == after:
-        return standing
+def _anchor_moved(fresh: Standing, before: date | None, after: date | None, today: datetime) -> Standing:
     if before is not None and after is not None and after < before:
         return fresh
     return replace(fresh, since=today)
