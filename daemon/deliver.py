@@ -380,11 +380,11 @@ def _has_room(connection: Connection, verdict: Verdict, rule_set: RuleSet, now: 
 
 
 def _is_exempt(verdict: Verdict, rule_set: RuleSet) -> bool:
-    """Whether it is the office's note, or has anything in it that no budget holds."""
+    """Whether it tells the office of trouble (a note, a question), or of anything that no budget holds."""
     acts = {
         rung.act for _, decision in verdict.lines if (rung := rule_set.rung(decision.ladder, decision.rung))
     }
-    return verdict.notice.kind == "note" or any(is_exempt(rule_set.acts[act]) for act in acts)
+    return verdict.notice.tells_lines or any(is_exempt(rule_set.acts[act]) for act in acts)
 
 
 def _approved(verdict: Verdict) -> Mapping[str, object] | None:

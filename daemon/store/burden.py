@@ -1,7 +1,7 @@
 """How much each person is sent: budgets are kept here, by SQL, and the monthly report is read here.
 
 A delivery counts on the office day on which its bytes last left (``counted_on``), for the person told; one
-that failed for certain does not count.
+that failed for certain does not count, one that was given up since nobody knows whether it arrived does.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select,
 from daemon.domain.burden import Budget, monday_of
 from daemon.domain.ladder import Act
 from daemon.store.deliveries import Claimed
-from daemon.store.tables import deliveries, notices, persons
+from daemon.store.tables import attempts, deliveries, notices, persons
 
-_d, _n = deliveries.c, notices.c
+_a, _d, _n = attempts.c, deliveries.c, notices.c
 _UNDER_WAY = ("ready", "sending")
 _COUNTS = (*_UNDER_WAY, "sent")
 
@@ -68,13 +68,14 @@ def _room(mine: Claimed, burden: Burden, budget: Budget) -> ColumnElement[bool]:
 
 def _counted(mine: Claimed, burden: Burden, since: date) -> ColumnElement[int]:
     o = deliveries.alias().c
+    in_doubt = select(_a.id).where(_a.delivery_id == o.id, _a.outcome == "unknown").exists()
     return (
         select(func.count())
         .where(
             o.person_id == burden.person,
             o.channel == mine.channel,
             o.counted_on.between(since, burden.on),
-            o.state.in_(_COUNTS),
+            or_(o.state.in_(_COUNTS), and_(o.state == "failed", in_doubt)),
             o.id != mine.id,
         )
         .scalar_subquery()

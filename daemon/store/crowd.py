@@ -151,7 +151,7 @@ class Crowd:
         self._put_agenda(known)
         events.record_all(self.connection, [event for each in changed for event in each.past])
         for each in known:
-            on_file.settle_moves(self.connection, each.case, each.moves)
+            on_file.settle_moves(self.connection, each.case, each.moves, self.now)
         tally.add(self.connection, self._counts)
         if self._last_no is not None:
             campaign = next(iter(self._members.values())).case.campaign

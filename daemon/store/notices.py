@@ -546,17 +546,41 @@ def revive(connection: Connection, subject: Subject, standings: Mapping[str, Sta
             _i.reason["code"].as_string().in_([code.value for code in _TAKEN_BACK]),
         )
     )
-    again = [
-        number
-        for number, ladder, version, instant in connection.execute(query)
-        if (at := standings.get(ladder))
-        and at.anchor_version == version
-        and (at.since is None or instant >= at.since)
-    ]
+    again = [number for number, *decided in connection.execute(query) if _still_stands(standings, *decided)]
     if again:
         values = {"state": "open", "reason": None, "closed_at": None, "notice_id": None}
         connection.execute(update(items).where(_i.id.in_(again)).values(values))
     return len(again)
+
+
+def reopen_gaps(
+    connection: Connection, subject: Subject, standings: Mapping[str, Standing], now: datetime
+) -> None:
+    """Try again, at the next release, the lines that never reached anybody.
+
+    Their gap was closed since there was nothing to say any more; what made it so may have been taken back.
+    """
+    d, u = decisions.c, unaddressed.c
+    of_line = and_(_i.decision_id == u.decision_id, _i.part == u.part, _i.line == u.line)
+    query = (
+        select(u.decision_id, u.part, u.line, d.ladder, d.anchor_version, d.instant)
+        .join_from(unaddressed, decisions, u.decision_id == d.id)
+        .where(
+            d.subject_kind == subject.kind,
+            d.subject_id == subject.id,
+            u.resolved_at.is_not(None),
+            ~select(_i.id).where(of_line).exists(),
+        )
+    )
+    found = connection.execute(query).all()
+    again = [(row[0], row[1], row[2]) for row in found if _still_stands(standings, *row[3:])]
+    put_unaddressed(connection, again, now)
+
+
+def _still_stands(standings: Mapping[str, Standing], ladder: str, version: int, instant: datetime) -> bool:
+    """Whether what was decided is of the present anchor version, and not from before its ``since``."""
+    at = standings.get(ladder)
+    return at is not None and at.anchor_version == version and (at.since is None or instant >= at.since)
 
 
 def close(connection: Connection, notice: int, state: str, **values: Any) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from daemon import look, record, release
 from daemon.domain.legs import MANUAL
-from daemon.store import agenda, decisions, morning
+from daemon.store import agenda, burden, decisions, morning
 from daemon.store.tables import agenda as agenda_table
 
 
@@ -93,6 +93,16 @@ def silent_note() -> Callable[[], None]:
     return _replaced(morning, "lines", fewer)
 
 
+def no_budget() -> Callable[[], None]:
+    """Let everything leave, however much a person has been sent."""
+    take = burden.take
+
+    def without(connection: Any, mine: Any, load: Any, _budget: Any) -> bool:
+        return take(connection, mine, load, None)
+
+    return _replaced(burden, "take", without)
+
+
 def _replaced(owner: Any, name: str, other: Any) -> Callable[[], None]:
     before = getattr(owner, name)
     setattr(owner, name, other)
@@ -105,4 +115,5 @@ PLANTED: dict[str, Callable[[], Callable[[], None]]] = {
     "reminder-after-closure": reminder_after_closure,
     "always-again": always_again,
     "silent-note": silent_note,
+    "no-budget": no_budget,
 }

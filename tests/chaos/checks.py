@@ -99,7 +99,8 @@ def _left_behind(journal: Journal) -> Iterator[str]:
         if not attempt.outcome or attempt.delivery_state == "sending":
             yield f"still under way: attempt {attempt.id} of notice {attempt.notice}, {attempt.channel}"
     for item in journal.of(Item):
-        if item.state == "open" and item.notice is None:
+        waits = item.held_until is not None and item.held_until > ended.at
+        if item.state == "open" and item.notice is None and not waits:
             yield f"bound to no notice: item {item.id}"
     bound = {item.notice for item in journal.of(Item) if item.state in ("open", "said")}
     for notice in journal.of(Notice):

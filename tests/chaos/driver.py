@@ -57,6 +57,8 @@ CATCHES_UP = 0.3
 """How often what was rehearsed is owed when it does."""
 AN_HOUR = 20
 """So many notices in an hour pass the gate on floods; not a morning on which every unit owes a filing."""
+BUDGETS = "{wecom: {day: 1, week: 2}, email: {day: 1, week: 3}, sms: {day: 1}}"
+"""Of what is said in a run to one person in a day or week, so much is often less than there is."""
 DEATHS_MOST = 10
 WAITING_MOST = 4
 DISK_FULL_FOR = 3
@@ -213,9 +215,8 @@ class Stage:
         channels = (shipped / "demo" / "channels.yaml").read_text(encoding="utf-8")
         for threads in ("    threads: 2\n", "    threads: 4\n"):
             channels = channels.replace(threads, f"    threads: {THREADS}\n    timeout: {TIMEOUT}\n")
-        # The oracle does not know budgets: what one pushes into the next bundle would look late.
         channels, _, _ = channels.partition("\nflood:")
-        held = f"flood: {{hour: {AN_HOUR}, group: [brief, morning]}}\nbudgets: {{sms: {{}}}}\n"
+        held = f"flood: {{hour: {AN_HOUR}, group: [brief, morning]}}\nbudgets: {BUDGETS}\n"
         (mine / "channels.yaml").write_text(f"{channels}\n{held}", encoding="utf-8")
         (mine / "calendar.yaml").write_text("years: {}\n", encoding="utf-8")
         return mine

@@ -387,7 +387,10 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A row of ``items``. ``reason`` is the code of its reason ('' where there is none)."""
+    """A row of ``items``. ``reason`` is the code of its reason ('' where there is none).
+
+    ``held_until``: when it is bound anew, since no channel had room for it.
+    """
 
     id: int
     decision: int
@@ -402,6 +405,7 @@ class Item:
     superseded_by: int | None = None
     opened_at: datetime | None = None
     closed_at: datetime | None = None
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -247,6 +247,7 @@ def _items(connection: Connection) -> Iterator[j.Record]:
             row.superseded_by,
             row.opened_at,
             row.closed_at,
+            row.held_until,
         )
 
 

@@ -27,6 +27,7 @@ def test_faults_lose_nothing_and_repeat_nothing_unsaid(database: str) -> None:
     assert figures["violations"] == 0
     assert figures["faults"] >= 20, "it was harmed"
     assert figures["arrivals"] > 50, "and there was something to be lost"
+    assert figures["no_room"], "and somebody had had enough"
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,7 @@ def test_faults_lose_nothing_and_repeat_nothing_unsaid(database: str) -> None:
         ("reminder-after-closure", 2, ("--faults", 20), ("stale",)),
         ("always-again", 2, ("--faults", 20), ("repeated",)),
         ("silent-note", 2, ("--faults", 20), ("silent",)),
+        ("no-budget", 2, ("--faults", 20), ("over",)),
     ],
 )
 def test_a_planted_bug_is_found(

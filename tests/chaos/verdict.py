@@ -57,6 +57,7 @@ def figures(wish: Wish, outcome: Outcome, wrong: list[str]) -> dict[str, Any]:
         "events": len(journal.of(CaseEvent)) + len(journal.of(FilingEvent)),
         "decisions": len(journal.of(Decided)),
         "notices": sum(notice.state in ("sent", "manual", "done") for notice in journal.of(Notice)),
+        "no_room": sum(notice.reason == "over_budget" for notice in journal.of(Notice)),
         "arrivals": len(arrivals),
         "items": len({number for arrival in arrivals for number in arrival.items}),
         "repeats": repeats,

@@ -31,12 +31,19 @@ if it was dropped, or if something took it away meanwhile; the office is asked a
 hour), and told each morning. No more may pass by themselves than an hour allows; which of those that come
 together are held is not judged.
 
+What each person gets over a channel is counted from the wire, by the office day of its first bytes; what is
+exempt (it wants a signature or an approval, is formal, or tells the office of trouble) counts, and leaves all
+the same. A channel that other messages have used up does not reach him that day: the next leg must, by the
+same deadline; where all ways are used up, the deadline is that of the next bundle, day after day, until there
+is room. Two things are grey: a try counts though it failed, as long as another may follow; and what stood in
+line on that day and fell away may have kept something out that came behind it.
+
 In a rehearsal everything bears the mark of one, and is judged like any run; when it is over nothing bears it,
 and the ladders of which anything was rehearsed begin anew: from that day, or from what had been decided and
 not been handed over, or as if there had been no rehearsal. Which ladders those are the driver reads from the
 tables when all that is due has been done; that none is missing among them shows at the wire.
 
-Not judged: conditions on ``key``, amounts and words of a case; cron; renamed rungs (``was``); budgets; what
+Not judged: conditions on ``key``, amounts and words of a case; cron; renamed rungs (``was``); what
 the texts say, but for the office's notes. The oracle raises ``UnsupportedError`` where a rule needs what it
 does not know.
 """

@@ -35,11 +35,13 @@ from tests.chaos.journal import (
     Withdrawn,
 )
 from tests.chaos.oracle import notes
-from tests.chaos.oracle.days import FRESH, slot
+from tests.chaos.oracle.budgets import REHEARSED, Budgets, Message
+from tests.chaos.oracle.days import DAY, FRESH, midnight, slot
 from tests.chaos.oracle.owed import Judgement, Owed, all_owed
 from tests.chaos.oracle.people import reached
 from tests.chaos.oracle.repeats import CARRIERS, Repeat, pairs, unexplained
 from tests.chaos.oracle.replay import Mute, Seating, Silence, State, SubjectName, World, replay
+from tests.chaos.oracle.rules import ACTS
 
 PROMPT = timedelta(minutes=25)
 """In office time: patience for planning (5), spread at a window's opening (9), off the half hour (1), and as
@@ -58,7 +60,7 @@ SMS_APART, SMS_A_DAY = timedelta(seconds=30), 10
 RESENT = 1
 """How often bytes of unknown fate are sent again."""
 HOUR = timedelta(hours=1)
-REHEARSED = "【演练】"
+INSTANT = timedelta(microseconds=1)
 WORKERS_LOST = 5
 """So many in a row that were lost with one message in hand are taken to have been lost of it."""
 SLEEPY = timedelta(minutes=10)
@@ -144,6 +146,7 @@ class Judge:
         self.pauses = journal.of(Paused)
         self.attempts = journal.of(Attempt)
         self.skips = sorted(journal.of(PutForward), key=_landed)
+        self.budgets = Budgets(self.world, journal)
 
     def all(self) -> Iterator[Violation]:
         for said in self.said:
@@ -151,6 +154,9 @@ class Judge:
         yield from self._unknown_items()
         yield from self.check_windows()
         yield from self.check_pauses()
+        yield from self.check_budgets()
+        yield from self.check_ways()
+        yield from self.check_strongest_first()
         yield from self.check_folds()
         yield from self.check_gate()
         yield from self.check_rehearsal()
@@ -488,6 +494,126 @@ class Judge:
     def _withdrawn(self) -> dict[int, datetime]:
         return {number: record.at for record in self.journal.of(Withdrawn) for number in record.notices}
 
+    def check_budgets(self) -> Iterator[Violation]:
+        """Nobody gets more of a channel, a day or a week, than his budget has room for.
+
+        What is exempt counts, once it had surely come before a worker looked whether there was room.
+        """
+        for message in self.budgets.messages:
+            if message.exempt:
+                continue
+            for span, limit, others in self.budgets.beside(message):
+                before = [m for m in others if self._was_counted_before(m, message)]
+                if len(before) >= limit:
+                    words = f"person {message.person} got notice {message.notice} by {message.channel}"
+                    words += f" {_t(message.at, self)}, though {limit} a {span} had come"
+                    yield Violation("over budget", words, message.at)
+
+    def _was_counted_before(self, other: Message, message: Message) -> bool:
+        if not other.exempt:
+            return other.order < message.order
+        wall, looked_from = other.arrival.wall, self._looked_from(message.arrival)
+        return other.at < message.at and (wall is None or looked_from is None or wall < looked_from)
+
+    def check_ways(self) -> Iterator[Violation]:
+        """No way to a person is left out but one that was tried, is not his, or whose budget is used up."""
+        seen = set()
+        for said in self.said:
+            arrival, number = said.arrival, said.notice
+            if number is None or (number, arrival.channel) in seen:
+                continue
+            seen.add((number, arrival.channel))
+            for channel in self._passed_over(said):
+                if not self._may_be_used_up(said, channel) and not self._was_set_aside(said):
+                    words = f"notice {number} came by {arrival.channel} {_t(arrival.at, self)}"
+                    words += f" to person {said.item.person}, and {channel} was passed over"
+                    yield Violation("passed over", words, arrival.at)
+
+    def _passed_over(self, said: Said) -> Iterator[str]:
+        """Yield the channels of the legs before the one by which something came, that were not tried."""
+        rules, number, channel = self.world.rules_at(said.arrival.at), said.notice, said.arrival.channel
+        rung = rules.rung(said.decided.ladder, said.decided.rung)
+        legs = rung.legs if rung else ()
+        earlier = itertools.takewhile(lambda leg: channel not in leg, legs)
+        for each in dict.fromkeys(itertools.chain(*earlier)):
+            tried = number is not None and (number, each) in self._tries
+            if not tried and not self._lacks(said.item.person, each):
+                yield each
+
+    def _may_be_used_up(self, said: Said, channel: str) -> bool:
+        """Whether a budget was used up at any time from when a message was made until it came."""
+        came, person, own = said.arrival.at, said.item.person, {said.notice or 0}
+        return any(
+            self.budgets.is_used_up(person, channel, self._made(said), moment, own)
+            for moment in self._evenings(self._made(said), came)
+        )
+
+    def _made(self, said: Said) -> datetime:
+        notice = self.notices.get(said.notice or 0)
+        made = notice.created_at if notice else None
+        return made or said.decided.released_at or said.decided.decided_at
+
+    def _evenings(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        """Yield the last moment of each day from ``start`` on, and ``end``."""
+        day = self.world.day(start)
+        while day < self.world.day(end):
+            day += DAY
+            yield midnight(day, self.zone) - INSTANT
+        yield end
+
+    def _was_set_aside(self, said: Said) -> bool:
+        """Whether so many workers may have been lost with a message in hand that its channel was given up."""
+        return len(self._lost_between(self._made(said), said.arrival.at)) >= WORKERS_LOST
+
+    def check_strongest_first(self) -> Iterator[Violation]:
+        """Of two that were made for one person at once, and wanted the same channel, the stronger has it.
+
+        Judged where nothing kept either of them from being looked at, and nothing gave its room back.
+        """
+        for weak in self.budgets.messages:
+            notice = self.notices.get(weak.notice or 0)
+            if weak.exempt or weak.arrival.repeat or notice is None or notice.created_at is None:
+                continue
+            if weak.at > self._departs(notice.created_at) + PROMPT or self._was_held_up(notice, weak):
+                continue
+            for other in self._made_with.get((notice.person, notice.created_at), ()):
+                if self._rank(other) > self._rank(notice) and self._was_put_behind(other, weak):
+                    words = f"person {weak.person} got notice {notice.id} ({notice.act}) by {weak.channel}"
+                    words += f" {_t(weak.at, self)}, and the stronger {other.id} ({other.act}) did not"
+                    yield Violation("weaker first", words, weak.at)
+
+    @cached_property
+    def _made_with(self) -> Mapping[tuple[int, datetime], list[Notice]]:
+        """The notices that were free to leave when they were made, by person and instant."""
+        found: dict[tuple[int, datetime], list[Notice]] = defaultdict(list)
+        for notice in self.notices.values():
+            free = notice.kind == "rungs" and not notice.approval and notice.id not in self._held_since
+            if free and notice.created_at:
+                found[notice.person, notice.created_at].append(notice)
+        return found
+
+    def _was_held_up(self, notice: Notice, message: Message) -> bool:
+        """Whether anything lay between its making and its coming that may have changed the order."""
+        made = notice.created_at
+        assert made is not None
+        if notice.id in self._held_since:
+            return True
+        late = any(at <= message.at and made <= until and at < until for at, until in self._outages)
+        return late or self.budgets.gave_room_back(message)
+
+    def _rank(self, notice: Notice) -> int:
+        return ACTS.index(notice.act) if notice.act in ACTS else -1
+
+    def _was_put_behind(self, strong: Notice, weak: Message) -> bool:
+        """Whether a notice whose first leg has the channel was never tried on it; it came, or had no room."""
+        ladders = self.world.rules_at(weak.at).ladders.values()
+        rung = next((r for ladder in ladders for r in ladder.rungs.values() if r.act == strong.act), None)
+        came = strong.reason == "over_budget" or any(a.notice == strong.id for a in self.arrivals)
+        if rung is None or rung.exempt or not came or (strong.id, weak.channel) in self._tries:
+            return False
+        first = next((leg for leg in rung.legs if any(not self._lacks(strong.person, c) for c in leg)), ())
+        return weak.channel in first and not self._lacks(strong.person, weak.channel)
+
     def check_folds(self) -> Iterator[Violation]:
         """Of one subject, ladder and person only the strongest goes; nothing weaker follows it."""
         groups: dict[tuple[SubjectName, str, int], list[Said]] = defaultdict(list)
@@ -538,7 +664,7 @@ class Judge:
                     words += f", after {_t(each.earlier.at, self)}, and is not marked"
                     yield Violation("said twice", words, each.again.at)
                 repeats[id(each.again)] = each
-        for each in unexplained(list(repeats.values()), self.faults):
+        for each in unexplained(list(repeats.values()), self.faults, self.skips):
             words = f"items {each.again.items} came again by {each.again.channel} {_t(each.again.at, self)}"
             words += f", after {_t(each.earlier.at, self)}, and no fault between bytes and record explains it"
             yield Violation("repeated", words, each.again.at)
@@ -570,9 +696,36 @@ class Judge:
             deadline = self.deadline(once)
             if deadline <= self.end and self._stays_sayable(once, start, deadline):
                 for part, number, line in owed.rung.lines:
-                    if start == owed.release or not self._was_said(owed, part, number, start):
+                    if start == owed.release:
                         yield from self._check_line(once, part, number, line, deadline)
-                return
+                    elif not self._was_said(owed, part, number, start):
+                        latest = self._gap_filled(once, part, number, start, deadline)
+                        if latest <= self.end and self._stays_sayable(once, start, latest):
+                            yield from self._check_line(once, part, number, line, latest)
+                if not self._is_held_up(once, deadline):
+                    return
+
+    def _is_held_up(self, owed: Owed, deadline: datetime) -> bool:
+        """Whether a budget held it up for anybody until it was taken away; by an undo it must come back."""
+        return not owed.rung.exempt and any(
+            self._had_no_room(owed, (part, number), [person], deadline)
+            for part, number, _ in owed.rung.lines
+            for person in frozenset().union(*self._holders(owed, part, number, deadline))
+        )
+
+    def _gap_filled(
+        self, owed: Owed, part: str, number: int, start: datetime, deadline: datetime
+    ) -> datetime:
+        """Return by when a line is told of what an undo brought back: if its seat was vacant, later.
+
+        A line that reached nobody is tried again at each release of anything.
+        """
+        rows = {row.id for row in self._rows(owed)}
+        if not any(g.decision in rows and (g.part, g.line) == (part, number) for g in self.journal.of(Gap)):
+            return deadline
+        known = [row.released_at for row in self.decided.values() if row.released_at]
+        release = min((at for at in known if at > start), default=self.end)
+        return max(deadline, self._allow(release, release, owed))
 
     def _was_said(self, owed: Owed, part: str, number: int, by: datetime) -> bool:
         """Whether a line's holder of that time had been told: an undo owes it to no later holder."""
@@ -622,10 +775,10 @@ class Judge:
             return
         if len(set(sets)) == 1:
             for person in sorted(everybody):
-                yield from self._check_person(owed, part, [person], deadline)
+                yield from self._check_person(owed, (part, number), [person], deadline)
         elif not any(all(self._excused(owed, p, deadline, part) for p in people) for people in sets):
             # The holder changed while it was on its way: one of them must have been told.
-            yield from self._check_person(owed, part, sorted(everybody), deadline)
+            yield from self._check_person(owed, (part, number), sorted(everybody), deadline)
 
     def _holders(self, owed: Owed, part: str, number: int, deadline: datetime) -> Iterator[frozenset[int]]:
         """Yield whom a line reaches, for each state and directory in force until the deadline."""
@@ -664,8 +817,9 @@ class Judge:
         return {s.epoch for state in states if (s := state.standings.get(owed.ladder))}
 
     def _check_person(
-        self, owed: Owed, part: str, people: Sequence[int], deadline: datetime
+        self, owed: Owed, line: tuple[str, int], people: Sequence[int], deadline: datetime
     ) -> Iterator[Violation]:
+        part, _ = line
         if all(self._excused(owed, person, deadline, part) for person in people):
             return
         rows = {row.id for row in self._rows(owed)}
@@ -678,11 +832,15 @@ class Judge:
         who = " or ".join(f"person {p}" for p in people)
         if told:
             first = min(s.arrival.at for s in told)
-            if first > self._from_approval(owed, told[0].item, deadline):
+            latest = self._from_approval(owed, told[0].item, deadline)
+            latest = self._when_there_is_room(owed, people, latest) if first > latest else latest
+            if first > latest and not self._came_back(owed, line, people, deadline, latest):
                 words = f"{owed} reached {who} only {_t(first, self)}, due by {_t(deadline, self)}"
                 yield Violation("late", words, first)
             return
         items = [i for row in rows for i in self._items_of.get(row, ()) if i.person in people]
+        if self._had_no_room(owed, line, people, deadline):
+            return
         if not any(self._accounted_for(item, owed) for item in items):
             states = ", ".join(f"item {i.id} {i.state} {i.reason}".strip() for i in items)
             outcomes = ", ".join(f"decision {r.id} {r.outcome}" for r in self._rows(owed))
@@ -739,12 +897,75 @@ class Judge:
         if not free:
             return False
         until = self._allow(max(free), max(free), owed)
+        until = self._when_there_is_room(owed, [item.person], until)
+        return self._fell_away(owed, (item.part, item.line), item.person, until)
+
+    def _came_back(
+        self, owed: Owed, line: tuple[str, int], people: Sequence[int], deadline: datetime, latest: datetime
+    ) -> bool:
+        """Whether what was held up beyond its deadline was taken away meanwhile: it comes back, if at all."""
+        return latest > deadline and any(self._fell_away(owed, line, person, latest) for person in people)
+
+    def _had_no_room(
+        self, owed: Owed, line: tuple[str, int], people: Sequence[int], deadline: datetime
+    ) -> bool:
+        """Whether a budget held something up, and it was taken away before there was room again."""
+        until = self._when_there_is_room(owed, people, deadline)
+        return until > deadline and any(self._fell_away(owed, line, person, until) for person in people)
+
+    def _fell_away(self, owed: Owed, line: tuple[str, int], person: int, until: datetime) -> bool:
+        """Whether what was held up until an instant need not have come to a person by then."""
         return (
             until > self.end
             or not self._stays_sayable(owed, owed.release, until)
-            or any(item.person not in p for p in self._holders(owed, item.part, item.line, until))
-            or self._excused(owed, item.person, until, item.part)
+            or any(person not in people for people in self._holders(owed, *line, until))
+            or self._excused(owed, person, until, line[0])
         )
+
+    def _when_there_is_room(self, owed: Owed, people: Sequence[int], until: datetime) -> datetime:
+        """Return the latest arrival of what is due, for one of these people, by ``until``.
+
+        On a day on which other messages have used up the budgets of all ways to him, it waits for the
+        next bundle, or the next working day's hours.
+        """
+        if owed.rung.exempt:
+            return until
+        day = self.world.day(owed.release)
+        while day <= self.world.day(until) and until <= self.end:
+            evening = midnight(day + DAY, self.zone) - INSTANT
+            moment = min(until, evening)
+            if any(self._has_no_way(owed, person, moment) for person in people):
+                following = self._following_slot(owed, moment)
+                until = max(until, self._allow(following, following, owed))
+            day += DAY
+        return until
+
+    def _following_slot(self, owed: Owed, moment: datetime) -> datetime:
+        """Return when what found no room is bound anew: by the rules that held on that day, the latest."""
+        day = self.world.day(moment)
+        found = []
+        for rules in (self.world.rules_at(midnight(day, self.zone)), self.world.rules_at(moment)):
+            bundle = rules.bundles.get(owed.rung.bundle or "")
+            after = moment + INSTANT if bundle else midnight(day + DAY, self.zone)
+            found.append(slot(bundle, after, after, rules.hours, rules.calendar, self.zone))
+        return max(found)
+
+    def _has_no_way(self, owed: Owed, person: int, moment: datetime) -> bool:
+        """Whether of all channels that lead to a person those that did not fail were used up on a day."""
+        ways = {c for leg in owed.rung.legs for c in leg if not self._lacks(person, c)}
+        own = self._own_notices(owed, person)
+        used_up = {c for c in ways if self.budgets.is_used_up(person, c, owed.release, moment, own)}
+        return bool(used_up) and all(c in used_up or self._failed_on(own, c) for c in ways)
+
+    def _own_notices(self, owed: Owed, person: int) -> frozenset[int]:
+        rows = {row.id for row in self._rows(owed)}
+        items = {i.id: i.notice for row in rows for i in self._items_of.get(row, ()) if i.person == person}
+        name = (owed.subject, owed.ladder, owed.rung.id, owed.occurrence.key)
+        said = {s.notice for s in self.said_by_rung.get(name, ()) if s.item.id in items}
+        return frozenset(number for number in {*items.values(), *said} if number)
+
+    def _failed_on(self, numbers: Iterable[int], channel: str) -> bool:
+        return any(a.outcome not in ("", "sent") for n in numbers for a in self._tries.get((n, channel), ()))
 
     def _awaits(self, item: Item, owed: Owed, notice: Notice | None) -> bool:
         """Whether a document still waits for its approval, or was taken away before it could leave."""
@@ -764,14 +985,13 @@ class Judge:
         """Whether it was set aside, without a try, since so many in a row were lost with it in hand."""
         if notice.created_at is None or notice.ended_at is None:
             return False
-        lost = [
-            fault
-            for fault in self.faults
-            if fault.target.startswith(("work", "machine", "database"))
-            and notice.created_at <= fault.until
-            and fault.at <= notice.ended_at
-        ]
+        lost = self._lost_between(notice.created_at, notice.ended_at)
         return len(lost) >= WORKERS_LOST and not any(a.notice == notice.id for a in self.attempts)
+
+    def _lost_between(self, start: datetime, end: datetime) -> list[Fault]:
+        """Return the faults at which a worker may have been lost with a message in hand."""
+        targets = ("work", "machine", "database")
+        return [f for f in self.faults if f.target.startswith(targets) and start <= f.until and f.at <= end]
 
     def _tried(self, notice: Notice, channels: Iterable[str]) -> bool:
         """Whether every way to a person was tried to its end, and faults explain that none led there."""
@@ -865,7 +1085,8 @@ class Judge:
         if owed.rung.approval or other.release > deadline:
             return False
         later = other.rung.rank >= owed.rung.rank and other.rung.position > owed.rung.position
-        pending = self.deadline(other) >= owed.release and other.strength > owed.strength
+        latest = self._when_there_is_room(other, [person], self.deadline(other))
+        pending = latest >= owed.release and other.strength > owed.strength
         if other.rung.approval:
             pending = False
         if not (later or pending):
@@ -984,13 +1205,26 @@ class Judge:
             held = notice is not None and notice.state in ("waiting", "held", "manual", "done", "failed")
             moments = [item.opened_at, notice.moment if notice else None]
             opened = max((m for m in moments if m is not None), default=None)
-            if item.state == "open" and not held and opened and self._is_over(opened):
+            if item.state == "open" and not held and opened and self._is_over(opened, item):
                 where = f"notice {notice.id} {notice.state}" if notice else "no notice"
                 words = f"item {item.id} for person {item.person} is open since {_t(opened, self)}, {where}"
                 yield Violation("stuck", words, opened)
 
-    def _is_over(self, instant: datetime) -> bool:
-        return self._allow(instant, instant) + timedelta(days=1) < self.end
+    def _is_over(self, instant: datetime, item: Item | None = None) -> bool:
+        """Whether what began at an instant should be over: an item, on a day with room for it."""
+        latest = self._allow(instant, instant)
+        if item is not None and item.notice is None:
+            free = self._let_go_items.get(item.id, instant)
+            latest = max(latest, self._allow(free, free))
+            owed = self._owed_by(item)
+            latest = max([latest, *(self._when_there_is_room(one, [item.person], latest) for one in owed)])
+        return latest + timedelta(days=1) < self.end
+
+    def _owed_by(self, item: Item) -> list[Owed]:
+        """Return what an item may be the saying of."""
+        row = self.decided[item.decision]
+        name = ((row.kind, row.subject), row.ladder, row.rung, row.occurrence)
+        return [owed for owed in self.owed_by_rung.get(name, ()) if row in self._rows(owed)]
 
     def check_told_of(self) -> Iterator[Violation]:
         """What is held, failed or reached nobody, the office has been told of by the next morning."""

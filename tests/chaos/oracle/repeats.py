@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
-from tests.chaos.journal import Arrival, Fault
+from tests.chaos.journal import Arrival, Fault, PutForward
 
 NOTED_BEFORE = timedelta(seconds=1.5)
-"""In wall time: a fault of a provider is noted when a message meets with it, before its bytes are counted;
-a call lasts 0.8 s at most."""
+"""By the time that really passed: a fault of a provider is noted when a message meets with it, before its
+bytes are counted; a call lasts 0.8 s at most."""
 CARRIERS = ("work-", "machine", "database", "sandbox")
 """Whose faults befall every channel; a provider's befall its own."""
 
@@ -29,18 +29,25 @@ def doubtful(faults: Sequence[Fault]) -> list[Fault]:
     return [fault for fault in faults if fault.doubt]
 
 
-def unexplained(repeats: Sequence[Repeat], faults: Sequence[Fault]) -> list[Repeat]:
-    """Return the repeats for which no fault is left, once each fault explains what was in flight at it."""
-    return _Matching(repeats, doubtful(faults)).left()
+def unexplained(
+    repeats: Sequence[Repeat], faults: Sequence[Fault], skips: Sequence[PutForward]
+) -> list[Repeat]:
+    """Return the repeats for which no fault is left, once each fault explains what was in flight at it.
+
+    ``skips`` are the times at which all wall clocks were put forward.
+    """
+    return _Matching(repeats, doubtful(faults), skips).left()
 
 
 class _Matching:
     """As many repeats as possible, each to a fault that has room (augmenting paths)."""
 
-    def __init__(self, repeats: Sequence[Repeat], faults: Sequence[Fault]) -> None:
+    def __init__(
+        self, repeats: Sequence[Repeat], faults: Sequence[Fault], skips: Sequence[PutForward]
+    ) -> None:
         self._repeats, self._faults = repeats, faults
         self._able = [
-            [n for n, fault in enumerate(faults) if _may_explain(fault, repeat)] for repeat in repeats
+            [n for n, fault in enumerate(faults) if _may_explain(fault, repeat, skips)] for repeat in repeats
         ]
         self._held: Mapping[int, set[int]] = {n: set() for n in range(len(faults))}
 
@@ -64,16 +71,25 @@ class _Matching:
         return False
 
 
-def _may_explain(fault: Fault, repeat: Repeat) -> bool:
+def _may_explain(fault: Fault, repeat: Repeat, skips: Sequence[PutForward]) -> bool:
     """Whether a fault befell the way of a message after its bytes had come and before they came again."""
     on_its_way = fault.target == repeat.earlier.channel or fault.target.startswith(CARRIERS)
-    return on_its_way and _meets(fault, repeat.earlier, repeat.again)
+    return on_its_way and _meets(fault, repeat.earlier, repeat.again, skips)
 
 
-def _meets(fault: Fault, earlier: Arrival, again: Arrival) -> bool:
+def _meets(fault: Fault, earlier: Arrival, again: Arrival, skips: Sequence[PutForward]) -> bool:
     if fault.wall and fault.wall_until and earlier.wall and again.wall:
-        return fault.wall <= again.wall and earlier.wall - NOTED_BEFORE <= fault.wall_until
+        return fault.wall <= again.wall and _noted_from(earlier.wall, skips) <= fault.wall_until
     return fault.at <= again.at and earlier.at <= fault.until
+
+
+def _noted_from(counted: datetime, skips: Sequence[PutForward]) -> datetime:
+    """Return since when a fault may have been noted whose bytes were counted when the clocks showed this."""
+    start = counted - NOTED_BEFORE
+    for skip in reversed(skips):
+        if start < skip.wall + timedelta(seconds=skip.seconds) <= counted:
+            start -= timedelta(seconds=skip.seconds)
+    return start
 
 
 def pairs(arrivals: Sequence[Arrival]) -> Iterator[Repeat]:

@@ -27,6 +27,8 @@ ACTS = (
     *("commendation", "circular", "talk", "accountability", "escalation", "brief"),
 )
 """The acts, weakest first (design.md §3)."""
+FORMAL = frozenset(ACTS[ACTS.index("supervision_letter") :])
+"""The documents of the office: no budget holds them."""
 USUAL = 100
 """So many notices may leave within any hour, unless ``flood`` says otherwise."""
 _RUNG = frozenset(
@@ -36,6 +38,18 @@ _RUNG = frozenset(
     )
 )
 _LADDER = frozenset(["about", "from", "when", "per", "rungs"])
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The most messages that one person gets on a channel, a day and a week from Monday; none: no limit."""
+
+    day: int | None = None
+    week: int | None = None
+
+
+UNSAID = {"sms": {"day": 2}}
+"""The budgets that hold where the rules do not say so."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +83,11 @@ class Rung:
     signs: bool
     since: datetime | None = None
     former: Wording | None = None
+
+    @property
+    def exempt(self) -> bool:
+        """Whether no budget holds it: it is signed for, approved, or formal. It counts all the same."""
+        return self.signs or self.approval or self.act in FORMAL
 
     @property
     def rank(self) -> int:
@@ -123,6 +142,7 @@ class Rules:
     bundles: Mapping[str, Bundle]
     calendar: Calendar
     an_hour: int
+    budgets: Mapping[str, Budget]
 
     def rung(self, ladder: str, rung: str) -> Rung | None:
         found = self.ladders.get(ladder)
@@ -147,6 +167,7 @@ def read_rules(files: Mapping[str, str]) -> Rules:
         {name: _bundle(one) for name, one in (channels.get("bundles") or {}).items()},
         read_calendar(calendar.get("years") or {}),
         int((channels.get("flood") or {}).get("hour", USUAL)),
+        {name: _budget(one or {}) for name, one in {**UNSAID, **(channels.get("budgets") or {})}.items()},
     )
 
 
@@ -201,6 +222,10 @@ def _bundle(raw: Mapping[str, Any]) -> Bundle:
         raise UnsupportedError(f"bundle every {raw['every']}")
     weekday = WEEKDAYS.index(raw["on"]) if raw.get("every") else None
     return Bundle(_clock(raw["at"]), weekday, raw.get("days", "workdays") == "workdays")
+
+
+def _budget(raw: Mapping[str, int]) -> Budget:
+    return Budget(raw.get("day"), raw.get("week"))
 
 
 def _ladders(raw: Mapping[str, Any]) -> dict[str, Ladder]:

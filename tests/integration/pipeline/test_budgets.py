@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection
 
 from daemon.domain.burden import Budget
-from daemon.errors import DeliveryError
+from daemon.errors import DeliveryError, UnknownOutcomeError
 from daemon.store import burden, deliveries, tables
 from daemon.store.burden import Burden
 from daemon.store.deliveries import Claimed
@@ -252,6 +252,15 @@ def test_what_was_refused_does_not_count(office: Office) -> None:
     office.wire.answers("sms", DeliveryError("空号", permanent=True))
     assert told(office, "A-1", "2018-08-28 10:00") == ["孙联络 email: A-1 told"]
     assert told(office, "A-2", "2018-08-28 11:00") == ["孙联络 sms: A-2 told"]
+
+
+def test_what_was_given_up_counts_if_nobody_knows_whether_it_arrived(office: Office) -> None:
+    office.obey(TOLD, BY_SMS, budgets("{sms: {day: 1}}"))
+    office.wire.answers("sms", *[UnknownOutcomeError("超时")] * 2)
+    assert told(office, "A-1", "2018-08-28 10:00") == []
+    office.run("2018-08-28 10:30")
+    assert office.news() == ["孙联络 email: A-1 told"]
+    assert told(office, "A-2", "2018-08-28 11:00") == ["孙联络 email: A-2 told"]
 
 
 def test_what_failed_on_one_day_counts_on_the_day_it_leaves(office: Office) -> None:

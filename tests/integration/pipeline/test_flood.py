@@ -7,6 +7,7 @@ import pytest
 from daemon import acts
 from daemon.simulate import approve_all
 from tests.integration.office import DUE, TOWN, ZONE, Office
+from tests.integration.pipeline.test_budgets import TOLD, budgets, by, told
 
 LOW = ("channels.yaml", "flood: {group: [brief, morning]}", "flood: {hour: 2}")
 BRIEF_ONLY = ("channels.yaml", "flood: {group: [brief, morning]}", "flood: {group: [brief]}")
@@ -43,6 +44,17 @@ def test_a_flood_is_held_whole_and_the_office_asked_at_once(flooded: Office) -> 
     assert flooded.news() == ["冯值班 wecom: note"]
     (ask,) = [row for row in flooded.notice_rows() if row.kind == "ask"]
     assert [(line["kind"], line["count"]) for line in ask.reason["lines"]] == [("held", 3)]
+
+
+def test_the_office_is_asked_though_it_has_had_enough(office: Office) -> None:
+    to_office = TOLD.replace("unit.liaison", "office.duty")
+    office.obey(DUE + to_office, LOW, by("notice", "[wecom]"), budgets("{wecom: {day: 1}}"))
+    office.hire(TOWN, "联络员", "第二联络")
+    assert told(office, "A-1", "2018-08-28 08:40") == ["冯值班 wecom: A-1 told"]
+    for number in range(2, 4):
+        office.case(f"A-{number}", due="2018-08-31", assigned="2018-08-24")
+    office.run("2018-08-28 09:40")
+    assert "冯值班 wecom: note" in office.news()
 
 
 def test_what_is_held_is_let_go(flooded: Office) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import delete
 
+from daemon.domain.case import EventKind
 from daemon.store import tables
 from daemon.store.engine import writing
 from tests.integration.office import DUE, TOWN, ZONE, Office, hired
@@ -110,6 +111,22 @@ def test_a_line_that_reaches_nobody_is_told_to_the_office_and_filled_later(offic
     assert gaps(office) == [True]
     office.run("2018-09-04 12:00")
     assert office.sent() == [], "and it is told once"
+
+
+def test_a_gap_that_was_closed_for_a_fact_that_was_taken_back_is_filled(office: Office) -> None:
+    morning(office)
+    vacate(office, "联络员")
+    office.tick(MORNING)
+    office.happen("A-1", EventKind.SUBMITTED)
+    office.case("A-2", due="2018-09-03")  # reminded of on 2018-08-29
+    office.run("2018-08-29 12:00")
+    assert gaps(office) == [True, False], "there was nothing to say to anybody"
+    office.undo("A-1")
+    office.hire(TOWN, "联络员", "何联络", since="2018-08-30")
+    office.case("A-3", due="2018-09-04")
+    office.run("2018-08-30 12:00")
+    assert "何联络 wecom: A-1 remind, A-2 remind, A-3 remind" in office.news()
+    assert gaps(office) == [True, True]
 
 
 def test_a_gap_never_climbs_by_itself(office: Office) -> None:

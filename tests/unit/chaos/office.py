@@ -71,8 +71,10 @@ def shipped() -> Mapping[str, str]:
     return {"campaigns/panshi-2018.yaml": campaign, "channels.yaml": channels}
 
 
-def config(ladders: str = DUE, calendar: str = "years: {}") -> dict[str, str]:
-    return {**shipped(), "ladders.yaml": RULES + ladders, "calendar.yaml": calendar}
+def config(ladders: str = DUE, calendar: str = "years: {}", budgets: str = "{}") -> dict[str, str]:
+    files = {**shipped(), "ladders.yaml": RULES + ladders, "calendar.yaml": calendar}
+    channels, _, _ = files["channels.yaml"].partition("\nbudgets:")
+    return {**files, "channels.yaml": f"{channels}\nbudgets: {budgets}\n"}
 
 
 def directory(*posts: j.Post) -> j.Directory:
@@ -91,9 +93,11 @@ class Office:
         end: str = "2018-10-01",
         seats: tuple[j.Post, ...] = POSTS,
         calendar: str = "years: {}",
+        budgets: str = "{}",
     ) -> None:
         self.end = at(end)
-        self.records: list[j.Record] = [j.Began(at(start), config(ladders, calendar), directory(*seats))]
+        files = config(ladders, calendar, budgets)
+        self.records: list[j.Record] = [j.Began(at(start), files, directory(*seats))]
         self.rows: list[j.Record] = []
         self.tally = True
 

@@ -233,6 +233,21 @@ def test_clocks_that_were_put_forward_in_the_middle_of_a_send_do_not_count(
     assert office.wrong() == wrong
 
 
+@pytest.mark.parametrize(("forward", "wrong"), [(True, []), (False, ["repeated"])])
+def test_a_fault_that_was_noted_before_clocks_were_put_forward_explains_a_repeat(
+    forward: bool, wrong: list[str]
+) -> None:
+    """It is noted when a message meets with it, a moment before its bytes are counted."""
+    office, wall = Office().case(), at("2026-01-01 12:00")
+    if forward:
+        office.records.append(j.PutForward(wall + timedelta(seconds=0.1), 65.0))
+    office.fault("timeout", "2018-08-28 09:10", target="wecom", doubt=True, wall=wall, wall_until=wall)
+    for seconds, repeat in ((65.5, False), (70, True)):
+        came = wall + timedelta(seconds=seconds)
+        office.said("case-due.remind", LIAISON, "2018-08-28 09:10", wall=came, repeat=repeat)
+    assert office.wrong() == wrong
+
+
 def test_who_is_told_of_what_is_stuck() -> None:
     office = Office().case()
     row = j.Decided(1, "case", "A-1", "case-due", "remind", "", 1, "said", at("2018-08-28"), at("2018-08-28"))
