@@ -302,7 +302,7 @@ def set_scene(engine: Engine, history: History | None, start: datetime) -> None:
 
 @contextmanager
 def _seldom_collected() -> Iterator[None]:
-    """Look for cycles of garbage seldom: hardly any are made, and each search walks over the whole history."""
+    """Look for cycles of garbage seldom: few are made, and each search walks over the whole history."""
     usual = gc.get_threshold()
     gc.set_threshold(50_000, 20, 100)
     try:
