@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 BUSY_MS = 10_000
 STATEMENTS = 1000
@@ -64,8 +63,8 @@ def _begin(connection: Connection) -> None:
     assert isinstance(driver, sqlite3.Connection)
     try:
         driver.execute(statement)
-    except sqlite3.OperationalError as fault:
-        raise OperationalError(statement, None, fault) from fault
+    except sqlite3.Error as fault:
+        raise DBAPIError.instance(statement, None, fault, sqlite3.Error) from fault
 
 
 to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
@@ -80,18 +79,8 @@ def chunks(ids: Sequence[_T], size: int = 5000) -> Iterator[Sequence[_T]]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open one snapshot to read from; it never waits for a writer on SQLite."""
-    with _reader(engine).begin() as connection:
+    with engine.connect().execution_options(read_only=True) as connection, connection.begin():
         yield connection
-
-
-_READERS: WeakKeyDictionary[Engine, Engine] = WeakKeyDictionary()
-
-
-def _reader(engine: Engine) -> Engine:
-    """Return the same engine, whose transactions are for reading only."""
-    if (found := _READERS.get(engine)) is None:
-        found = _READERS[engine] = engine.execution_options(read_only=True)
-    return found
 
 
 @contextmanager
