@@ -380,7 +380,7 @@ def _has_room(connection: Connection, verdict: Verdict, rule_set: RuleSet, now: 
 
 
 def _is_exempt(verdict: Verdict, rule_set: RuleSet) -> bool:
-    """Whether it tells the office of trouble (a note, a question), or of anything that no budget holds."""
+    """Whether no budget holds it: it tells the office of trouble, or one of its acts is exempt."""
     acts = {
         rung.act for _, decision in verdict.lines if (rung := rule_set.rung(decision.ladder, decision.rung))
     }

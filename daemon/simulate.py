@@ -300,11 +300,17 @@ def set_scene(engine: Engine, history: History | None, start: datetime) -> None:
         agenda.restart_all(connection, start)
 
 
+SELDOM = (50_000, 20, 100)
+"""How many objects are made between two searches for cycles of garbage, and every how many reach further.
+
+With Python's own numbers a tenth of a long simulation went into searches that walked over its whole history.
+"""
+
+
 @contextmanager
 def _seldom_collected() -> Iterator[None]:
-    """Look for cycles of garbage seldom: few are made, and each search walks over the whole history."""
     usual = gc.get_threshold()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(*SELDOM)
     try:
         yield
     finally:

@@ -33,7 +33,7 @@ def moved(
     midnight that begins the day we were told.
     """
     if move is Move.LOOKED and before == after:
-        return standing  # most events: those of the other ladders
+        return standing  # the event does not set this ladder's anchor: most do not
     today = midnight(local_day(now, zone), zone)
     fresh = replace(standing, anchor_version=standing.anchor_version + 1, moved_at=now)
     match move:

@@ -55,7 +55,7 @@ def _joined(rungs: Iterable[str]) -> str | None:
     return " ".join(sorted(rungs)) or None
 
 
-_NONE: frozenset[str] = frozenset()
+_NO_RUNGS: frozenset[str] = frozenset()
 _c = agenda.c
 _LIVE = and_(_c.due_at.is_not(None), _c.set_aside.is_(None))
 
@@ -63,7 +63,7 @@ _LIVE = and_(_c.due_at.is_not(None), _c.set_aside.is_(None))
 def _row(row: Any) -> AgendaRow:
     kind, subject_id, ladder, due_at, since, moved_at, anchor_version, version, resting = row
     standing = Standing(anchor_version, since, moved_at)
-    rungs = frozenset(resting.split()) if resting else _NONE
+    rungs = frozenset(resting.split()) if resting else _NO_RUNGS
     return AgendaRow(Subject(SubjectKind(kind), subject_id), ladder, due_at, standing, version, rungs)
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, true, update
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from daemon.domain.burden import Budget, monday_of
 from daemon.domain.ladder import Act
@@ -68,14 +70,13 @@ def _room(mine: Claimed, burden: Burden, budget: Budget) -> ColumnElement[bool]:
 
 def _counted(mine: Claimed, burden: Burden, since: date) -> ColumnElement[int]:
     o = deliveries.alias().c
-    in_doubt = select(_a.id).where(_a.delivery_id == o.id, _a.outcome == "unknown").exists()
     return (
         select(func.count())
         .where(
             o.person_id == burden.person,
             o.channel == mine.channel,
             o.counted_on.between(since, burden.on),
-            or_(o.state.in_(_COUNTS), and_(o.state == "failed", in_doubt)),
+            or_(o.state.in_(_COUNTS), _given_up_in_doubt(o)),
             o.id != mine.id,
         )
         .scalar_subquery()
@@ -100,6 +101,12 @@ def _ahead(mine: Claimed, burden: Burden) -> ColumnElement[int]:
         )
         .scalar_subquery()
     )
+
+
+def _given_up_in_doubt(of: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[bool]:
+    """Whether a delivery failed and nobody knows whether any of its tries arrived: it may have been read."""
+    unknown = select(_a.id).where(_a.delivery_id == of.id, _a.outcome == "unknown").exists()
+    return and_(of.state == "failed", unknown)
 
 
 def turn_away(connection: Connection, mine: Claimed, burden: Burden) -> bool:
@@ -139,9 +146,12 @@ class Borne:
 
 
 def borne(connection: Connection, since: date, until: date) -> list[Borne]:
-    """Return what everybody was sent from one office day to another (included), most burdened first."""
+    """Return what everybody was sent from one office day to another (included), most burdened first.
+
+    What may have arrived counts, as in the budgets.
+    """
     channels: dict[int, dict[str, int]] = {}
-    sent = and_(_d.state == "sent", _d.counted_on.between(since, until))
+    sent = and_(or_(_d.state == "sent", _given_up_in_doubt(_d)), _d.counted_on.between(since, until))
     by_channel = select(_d.person_id, _d.channel, func.count()).where(sent)
     for person, channel, count in connection.execute(by_channel.group_by(_d.person_id, _d.channel)):
         channels.setdefault(person, {})[channel] = count

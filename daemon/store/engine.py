@@ -14,8 +14,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 BUSY_MS = 10_000
-STATEMENTS = 1000
-"""So many prepared statements a connection keeps: more than there are, with lists of the usual lengths."""
+STATEMENTS = 300
+"""So many prepared statements a connection of SQLite keeps: a tick's, with lists of several lengths."""
 _T = TypeVar("_T")
 
 

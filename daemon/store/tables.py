@@ -55,6 +55,9 @@ class Instant(TypeDecorator[datetime]):
     ) -> Callable[[Any | None], datetime | None]:
         return _to_instant
 
+    def process_literal_param(self, value: datetime | None, _: Dialect) -> str:
+        return "NULL" if value is None else str(_to_microseconds(value))
+
 
 def _to_microseconds(value: datetime | None) -> int | None:
     return None if value is None else (value - _EPOCH) // _MICROSECOND

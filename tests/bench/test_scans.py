@@ -79,7 +79,7 @@ def test_no_statement_of_a_tick_walks_through_what_is_on_file() -> None:
 
 
 def test_nor_does_any_statement_of_an_event() -> None:
-    """A clerk signs, extends and takes back; a ledger brings the next event of the same case."""
+    """A clerk signs, hands in and takes back; a ledger brings the next event of the same case."""
     day = local_day(NOW, SHANGHAI)
     with opened("sqlite") as engine:
         rule_set = found(engine, County(40, due=True, history=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from daemon.errors import UnknownOutcomeError
 from daemon.store import burden, tables
 from daemon.store.engine import reading
 from tests.integration.office import Office, on
@@ -44,3 +45,12 @@ def test_a_month_has_the_days_of_the_campaigns_zone(office: Office) -> None:
 def test_what_did_not_leave_burdens_nobody(office: Office) -> None:
     office.obey(TOLD, BY_SMS)
     assert report(office, "2018-08-01", "2018-08-31") == []
+
+
+def test_what_may_have_arrived_burdens(office: Office) -> None:
+    office.obey(TOLD, BY_SMS)
+    office.wire.answers("sms", *[UnknownOutcomeError("超时")] * 2)
+    told(office, "A-1", "2018-08-28 10:00")
+    office.run("2018-08-28 10:30")
+    counted = {name: count for name, count, *_ in report(office, "2018-08-01", "2018-08-31")}
+    assert counted["孙联络"] == {"sms": 1, "email": 1}
