@@ -13,12 +13,13 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+import redis
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from daemon.store.engine import open_engine, reading, writing
 from tests.chaos import brim, driver, harm, seams, stream
-from tests.chaos.hosts import Sqlite
+from tests.chaos.hosts import Broker, Sqlite
 from tests.servers import eventually
 
 UNCOMMITTED = """
@@ -134,6 +135,20 @@ def test_who_dies_while_others_are_killed_is_started_again(tmp_path: Path) -> No
         played._come_back(driver.START)
         assert played.hosts.running.keys() == {"sandbox", *harm.PROCESSES}
         assert not played.deaths
+
+
+def test_time_that_is_skipped_passes_for_locks_too(tmp_path: Path) -> None:
+    """Workers once waited for the lock of one that had been killed: all clocks ran ahead of Valkey's."""
+    broker = Broker(tmp_path)
+    try:
+        with redis.Redis.from_url(broker.url) as client:
+            client.set("duban:token:wecom:lock", "who was killed", px=15_000)
+            client.set("duban:token:wecom", "good for hours", px=7_200_000)
+            broker.put_forward(driver.SKIP)
+            assert eventually(lambda: not client.exists("duban:token:wecom:lock"))
+            assert client.exists("duban:token:wecom")
+    finally:
+        broker.close()
 
 
 def test_every_seam_has_its_word() -> None:
