@@ -48,7 +48,7 @@ class Budget:
     week: int | None = None
 
 
-UNSAID = {"sms": {"day": 2}}
+UNLESS_SAID = {"sms": {"day": 2}}
 """The budgets that hold where the rules do not say so."""
 
 
@@ -167,7 +167,10 @@ def read_rules(files: Mapping[str, str]) -> Rules:
         {name: _bundle(one) for name, one in (channels.get("bundles") or {}).items()},
         read_calendar(calendar.get("years") or {}),
         int((channels.get("flood") or {}).get("hour", USUAL)),
-        {name: _budget(one or {}) for name, one in {**UNSAID, **(channels.get("budgets") or {})}.items()},
+        {
+            name: _budget(one or {})
+            for name, one in {**UNLESS_SAID, **(channels.get("budgets") or {})}.items()
+        },
     )
 
 
