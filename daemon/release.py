@@ -135,18 +135,19 @@ def _retry(engine: Engine, rule_set: RuleSet, gaps: Sequence[Gap], now: datetime
         still = set(notices.open_gaps(connection))
         mine = [gap for gap in gaps if gap in still]
         earlier = decisions.load(connection, [decision for decision, _, _ in mine])
-        made, closed = _Office(connection, rule_set, earlier.values(), now).retry(mine, earlier)
-        notices.put_items(connection, made, now)
-        for gap in closed:
-            notices.close_gap(connection, gap, now)
+        heirs, closed = _Office(connection, rule_set, earlier.values(), now).retry(mine, earlier)
+        notices.put_heirs(connection, heirs, now)
+        notices.close_gaps(connection, closed, now)
+        notices.mark_tried(connection, mine)
 
 
 def _address(engine: Engine, rule_set: RuleSet, numbers: Sequence[int], now: datetime) -> None:
     with _releasing(engine, rule_set) as connection:
         due = decisions.unreleased(connection, numbers)
-        made, unreached = _Office(connection, rule_set, due, now).address(due)
+        made, unreached, not_due = _Office(connection, rule_set, due, now).address(due)
         notices.put_items(connection, made, now)
-        notices.put_unaddressed(connection, unreached, now)
+        notices.put_unaddressed(connection, [*unreached, *not_due], now)
+        notices.close_gaps(connection, not_due, now)
         decisions.mark_released(connection, [decision.id for decision in due], now)
 
 
@@ -250,44 +251,57 @@ class _Office:
         """The units whose seats matter here; ``None`` where any may."""
         return units_concerned(map(self.known.unit_of, self.known.facts), map(self.rung, self._about))
 
-    def address(self, due: Sequence[Decision]) -> tuple[list[NewItem], list[Gap]]:
-        """Resolve the people of decisions; return items, and the lines of ``to`` that reached nobody."""
+    def address(self, due: Sequence[Decision]) -> tuple[list[NewItem], list[Gap], dict[Gap, str]]:
+        """Resolve the people of decisions; return items, and the lines of ``to`` that reached nobody.
+
+        Those of them that are not to be said now, with the reason, are apart: an undo may take it back.
+        """
         made: list[NewItem] = []
         gaps: list[Gap] = []
+        not_due: dict[Gap, str] = {}
         for decision in due:
             rung = self.rung(decision)
             seen: set[int] = set()
             for part, number, line in _lines(rung):
                 reached = self.resolve(decision, line)
-                if not reached and part is Part.TO and self._is_due(decision):
-                    gaps.append((decision.id, part, number))
+                if not reached and part is Part.TO:
+                    gap = (decision.id, part, number)
+                    if reason := self._not_due(decision):
+                        not_due[gap] = reason
+                    else:
+                        gaps.append(gap)
                 for recipient in reached:
                     if recipient.person not in seen:
                         seen.add(recipient.person)
                         made.append(NewItem(decision.id, recipient, part, number))
-        return made, gaps
+        return made, gaps, not_due
 
-    def retry(self, gaps: Sequence[Gap], by_id: Mapping[int, Decision]) -> tuple[list[NewItem], list[Gap]]:
-        """Try the lines that reached nobody once more; return items, and the gaps now closed."""
+    def retry(
+        self, gaps: Sequence[Gap], by_id: Mapping[int, Decision]
+    ) -> tuple[list[NewItem], dict[Gap, str]]:
+        """Try the lines that reached nobody once more; return who is told now, and why each gap is closed.
+
+        Whose item fell out because he had left is told, if he is back.
+        """
         have = notices.siblings(self.connection, [decision for decision, _, _ in gaps])
-        told = {(item.decision, item.person) for items in have.values() for item in items}
-        made: list[NewItem] = []
-        closed: list[Gap] = []
+        told = {(i.decision, i.person) for items in have.values() for i in items if i.state != "dropped"}
+        heirs: list[NewItem] = []
+        closed: dict[Gap, str] = {}
         for gap in gaps:
             decision, (_, part, number) = by_id[gap[0]], gap
-            reached = self.resolve(decision, _line(self.rung(decision), part, number))
-            if not self._is_due(decision):
-                closed.append(gap)
-            elif reached:
-                closed.append(gap)
+            if reason := self._not_due(decision):
+                closed[gap] = reason
+            elif reached := self.resolve(decision, _line(self.rung(decision), part, number)):
+                closed[gap] = notices.REACHED
                 fresh = [r for r in reached if (decision.id, r.person) not in told]
                 told |= {(decision.id, r.person) for r in fresh}
-                made += [NewItem(decision.id, r, part, number) for r in fresh]
-        return made, closed
+                heirs += [NewItem(decision.id, r, part, number) for r in fresh]
+        return heirs, closed
 
-    def _is_due(self, decision: Decision) -> bool:
-        """Whether a decision is still to be said to whoever holds the post."""
-        return self._judge(decision, Part.TO, holds_post=True, signed=False) is None
+    def _not_due(self, decision: Decision) -> str | None:
+        """Return why a decision is no longer to be said to whoever holds the post; ``None`` if it is."""
+        reason = self._judge(decision, Part.TO, holds_post=True, signed=False)
+        return reason.code.value if reason else None
 
     def rung(self, decision: Decision) -> Rung | None:
         return self.rule_set.rung(decision.ladder, decision.rung)

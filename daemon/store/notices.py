@@ -10,7 +10,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from daemon.domain.flood import Hold
@@ -29,7 +43,7 @@ from daemon.store.tables import (
     unaddressed,
 )
 
-_a, _i, _n, _d = attempts.c, items.c, notices.c, deliveries.c
+_a, _i, _n, _d, _u = attempts.c, items.c, notices.c, deliveries.c, unaddressed.c
 OVER_BUDGET = "over_budget"
 """Why a notice is over whose items wait for the next bundle."""
 
@@ -220,13 +234,16 @@ def unbound(connection: Connection, ids: Sequence[int]) -> list[StoredItem]:
 
 
 def has_unbound(connection: Connection, now: datetime) -> bool:
+    """Whether anything waits for a notice: an item, or a line that is to be tried again at once."""
     return connection.execute(_ANY_UNBOUND, {"now": now}).first() is not None
 
 
 _HELD_NO_LONGER = or_(_i.held_until.is_(None), _i.held_until <= bindparam("now", type_=Instant()))
 _OF_UNBOUND = select(items).where(_i.id.in_(bindparam("ids", expanding=True)), _UNBOUND).order_by(_i.id)
 _BY_PERSON = select(_i.person_id, _i.id).where(_UNBOUND, _HELD_NO_LONGER)
-_ANY_UNBOUND = select(_i.id).where(_UNBOUND, _HELD_NO_LONGER).limit(1)
+_ANY_UNBOUND = select(literal(1)).where(
+    or_(exists().where(_UNBOUND, _HELD_NO_LONGER), exists().where(_u.reopened_at.is_not(None)))
+)
 _NEXT_HELD = select(func.min(_i.held_until)).where(_UNBOUND)
 
 
@@ -323,15 +340,16 @@ def open_legs(connection: Connection, legs: Iterable[tuple[int, int, Mapping[str
 
 Gap = tuple[int, Part, int]
 """A line that reached nobody: decision, part, line."""
+REACHED = "reached"
+"""What a gap is closed for when its line reaches somebody; else for the ``ReasonCode`` of what is not due."""
 
 
 def put_unaddressed(connection: Connection, gaps: Iterable[Gap], now: datetime) -> None:
     """Note the lines that reached nobody. They are tried again at every release."""
-    u = unaddressed.c
-    for decision, part, line in dict.fromkeys(gaps):
-        mine = and_(u.decision_id == decision, u.part == part, u.line == line)
-        again = update(unaddressed).where(mine, u.resolved_at.is_not(None))
-        if not connection.execute(again.values(since=now, resolved_at=None)).rowcount:
+    for gap in dict.fromkeys(gaps):
+        decision, part, line = gap
+        again = update(unaddressed).where(_is(gap), _u.resolved_at.is_not(None))
+        if not connection.execute(again.values(since=now, resolved_at=None, closed_for=None)).rowcount:
             values = {"decision_id": decision, "part": part, "line": line, "since": now}
             with suppress(IntegrityError), connection.begin_nested():  # known already
                 connection.execute(insert(unaddressed).values(values))
@@ -341,17 +359,34 @@ def open_gaps(connection: Connection) -> list[Gap]:
     return [(row.decision_id, Part(row.part), row.line) for row in connection.execute(_OPEN_GAPS)]
 
 
-_OPEN_GAPS = select(unaddressed).where(unaddressed.c.resolved_at.is_(None)).order_by(unaddressed.c.since)
+_OPEN_GAPS = select(unaddressed).where(_u.resolved_at.is_(None)).order_by(_u.since)
 
 
-def close_gap(connection: Connection, gap: Gap, now: datetime) -> None:
+def close_gaps(connection: Connection, closed: Mapping[Gap, str], now: datetime) -> None:
+    """Close gaps, each for its reason: by that, an undo knows which it concerns."""
+    for gap, reason in closed.items():
+        values = {"resolved_at": now, "closed_for": reason, "reopened_at": None}
+        connection.execute(update(unaddressed).where(_is(gap)).values(values))
+
+
+def mark_tried(connection: Connection, gaps: Sequence[Gap]) -> None:
+    """Keep that these were tried: those reopened that stay open wait for the next release, as all do."""
+    connection.execute(_TRIED, {"gaps": gaps})
+
+
+def _is(gap: Gap) -> ColumnElement[bool]:
     decision, part, line = gap
-    c = unaddressed.c
-    connection.execute(
-        update(unaddressed)
-        .where(c.decision_id == decision, c.part == part, c.line == line)
-        .values(resolved_at=now)
+    return and_(_u.decision_id == decision, _u.part == part, _u.line == line)
+
+
+_TRIED = (
+    update(unaddressed)
+    .where(
+        _u.reopened_at.is_not(None),
+        tuple_(_u.decision_id, _u.part, _u.line).in_(bindparam("gaps", expanding=True)),
     )
+    .values(reopened_at=None)
+)
 
 
 _LOAD = select(notices).where(_n.id.in_(bindparam("ids", expanding=True)))
@@ -556,25 +591,24 @@ def revive(connection: Connection, subject: Subject, standings: Mapping[str, Sta
 def reopen_gaps(
     connection: Connection, subject: Subject, standings: Mapping[str, Standing], now: datetime
 ) -> None:
-    """Try again, at the next release, the lines that never reached anybody.
+    """Open again, to be tried at once, the lines that reached nobody until a fact that has been taken back.
 
-    Their gap was closed since there was nothing to say any more; what made it so may have been taken back.
+    Those that reached somebody, or came too late, stay closed; as do those of which no reason is kept.
     """
-    d, u = decisions.c, unaddressed.c
-    of_line = and_(_i.decision_id == u.decision_id, _i.part == u.part, _i.line == u.line)
+    d = decisions.c
     query = (
-        select(u.decision_id, u.part, u.line, d.ladder, d.anchor_version, d.instant)
-        .join_from(unaddressed, decisions, u.decision_id == d.id)
+        select(_u.decision_id, _u.part, _u.line, d.ladder, d.anchor_version, d.instant)
+        .join_from(unaddressed, decisions, _u.decision_id == d.id)
         .where(
             d.subject_kind == subject.kind,
             d.subject_id == subject.id,
-            u.resolved_at.is_not(None),
-            ~select(_i.id).where(of_line).exists(),
+            _u.closed_for.in_([code.value for code in _TAKEN_BACK]),
         )
     )
-    found = connection.execute(query).all()
-    again = [(row[0], row[1], row[2]) for row in found if _still_stands(standings, *row[3:])]
-    put_unaddressed(connection, again, now)
+    values = {"since": now, "resolved_at": None, "closed_for": None, "reopened_at": now}
+    for decision, part, line, *decided in connection.execute(query).all():
+        if _still_stands(standings, *decided):
+            connection.execute(update(unaddressed).where(_is((decision, part, line))).values(values))
 
 
 def _still_stands(standings: Mapping[str, Standing], ladder: str, version: int, instant: datetime) -> bool:

@@ -322,7 +322,12 @@ unaddressed = Table(
     Column("line", Integer, primary_key=True),
     Column("since", Instant, nullable=False),
     Column("resolved_at", Instant),
+    Column("closed_for", String),
+    Column("reopened_at", Instant),
     _partial("ix_unaddressed_open", "since", where="resolved_at IS NULL"),
+    _partial("ix_unaddressed_reopened", "reopened_at", where="reopened_at IS NOT NULL"),
+    comment="lines that reached nobody; closed_for: the reason why there was nothing to say, or reached; "
+    "reopened_at: when an undo reopened it, until it has been tried",
 )
 
 notices = Table(

@@ -25,7 +25,17 @@ from tests.bench.simulate import ledger
 
 pytestmark = pytest.mark.xdist_group("bench")
 
-GROWING = {"cases", "agenda", "decisions", "items", "notices", "deliveries", "attempts", "events"}
+GROWING = {
+    "cases",
+    "agenda",
+    "decisions",
+    "items",
+    "unaddressed",
+    "notices",
+    "deliveries",
+    "attempts",
+    "events",
+}
 _SCAN = re.compile(r"SCAN (\w+?)(?:_\d+)?(?: USING (?:COVERING )?INDEX (\w+))?$")
 
 

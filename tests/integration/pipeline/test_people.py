@@ -129,6 +129,91 @@ def test_a_gap_that_was_closed_for_a_fact_that_was_taken_back_is_filled(office: 
     assert gaps(office) == [True, True]
 
 
+def test_a_gap_that_came_while_the_rung_was_on_its_way_is_filled_after_an_undo(office: Office) -> None:
+    morning(office, DUE).prepare(MORNING)
+    office.leave("孙联络", "2018-08-27")
+    office.deliver()
+    assert gaps(office) == [False]
+    office.happen("A-1", EventKind.SUBMITTED)
+    office.case("A-2", due="2018-09-03")  # reminded of on 2018-08-29
+    office.run("2018-08-29 12:00")
+    assert gaps(office) == [True, False]
+    office.undo("A-1")
+    office.hire(TOWN, "联络员", "何联络", since="2018-08-30")
+    office.case("A-3", due="2018-09-04")
+    office.run("2018-08-30 12:00")
+    assert "何联络 wecom: A-1 remind, A-2 remind, A-3 remind" in office.news()
+    assert gaps(office) == [True, True]
+
+
+def test_a_reopened_gap_is_tried_at_once(office: Office) -> None:
+    submitted_while_nobody_held_the_seat(office)
+    office.hire(TOWN, "联络员", "何联络", since="2018-08-29")
+    office.news()
+    office.undo("A-1")
+    office.run("2018-08-29 12:05")
+    assert office.news() == ["何联络 wecom: A-1 remind, A-2 remind"]
+    assert gaps(office) == [True, True]
+
+
+def test_a_reopened_gap_that_still_reaches_nobody_is_told_to_the_office_again(office: Office) -> None:
+    submitted_while_nobody_held_the_seat(office)
+    office.undo("A-1")
+    office.tick()
+    assert gaps(office) == [False, False]
+    assert {row.reopened_at for row in office.rows(tables.unaddressed)} == {None}, "it has been tried"
+    office.run("2018-08-30 12:00")
+    note = [row for row in office.notice_rows() if row.kind == "note"][-1]
+    lines = [line for line in note.reason["lines"] if line["kind"] == "unaddressed"]
+    assert [line["count"] for line in lines] == [2], "both are new since the last note"
+
+
+def submitted_while_nobody_held_the_seat(office: Office) -> None:
+    """The gap of A-1 is closed, since there is nothing to say; that of A-2 is open."""
+    morning(office, DUE)
+    vacate(office, "联络员")
+    office.tick(MORNING)
+    office.happen("A-1", EventKind.SUBMITTED)
+    office.case("A-2", due="2018-09-03")
+    office.run("2018-08-29 12:00")
+    assert gaps(office) == [True, False]
+
+
+def test_an_undo_leaves_a_gap_alone_that_was_filled_by_one_already_told(office: Office) -> None:
+    morning(office)
+    vacate(office, "联络员")
+    office.tick(MORNING)
+    office.hire(TOWN, "联络员", "钱副镇长")
+    office.case("A-2", due="2018-09-03")
+    office.run("2018-08-29 12:00")
+    office.sign("A-1", "钱副镇长")
+    office.undo("A-1")
+    assert gaps(office) == [True]
+
+
+def test_an_undo_leaves_a_gap_alone_that_came_too_late(office: Office) -> None:
+    morning(office)
+    vacate(office, "联络员")
+    office.tick(MORNING)
+    office.run("2018-09-05 12:00")  # 赵书记 is urged; nobody is reminded any more
+    assert gaps(office) == [True]
+    office.sign("A-1", "赵书记")
+    office.undo("A-1")
+    assert gaps(office) == [True]
+
+
+def test_who_left_his_seat_and_is_back_before_anybody_took_it_is_told(office: Office) -> None:
+    morning(office, DUE).prepare(MORNING)
+    office.leave("孙联络", "2018-08-27")
+    office.deliver()
+    assert gaps(office) == [False]
+    office.hire(TOWN, "联络员", "孙联络", since="2018-08-29")
+    office.case("A-2", due="2018-09-03")
+    office.run("2018-08-29 12:00")
+    assert "孙联络 wecom: A-1 remind, A-2 remind" in office.news()
+    assert gaps(office) == [True]
+
+
 def test_a_gap_never_climbs_by_itself(office: Office) -> None:
     morning(office, DUE)
     vacate(office, "联络员")
@@ -184,7 +269,25 @@ def test_nobody_at_a_post_is_no_gap_when_nothing_is_to_be_said_there(office: Off
     office.scan("2018-08-28 08:00")
     office.close("A-1")
     office.tick(MORNING)
-    assert gaps(office) == []
+    assert gaps(office) == [True], "kept for an undo, closed from the first"
+    office.run("2018-08-29 12:00")
+    assert "unaddressed" not in str([row.reason for row in office.notice_rows()])
+
+
+def test_who_is_concerned_by_the_undo_of_what_kept_a_rung_silent_is_told_when_he_takes_the_seat(
+    office: Office,
+) -> None:
+    morning(office, DUE)
+    vacate(office, "联络员")
+    office.scan("2018-08-28 08:00")
+    office.happen("A-1", EventKind.SUBMITTED)
+    office.tick(MORNING)
+    office.undo("A-1")
+    assert gaps(office) == [False]
+    office.hire(TOWN, "联络员", "何联络", since="2018-08-29")
+    office.case("A-2", due="2018-09-03")
+    office.run("2018-08-29 12:00")
+    assert "何联络 wecom: A-1 remind, A-2 remind" in office.news()
 
 
 def test_the_citys_leader_of_the_unit(office: Office) -> None:
