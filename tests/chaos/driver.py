@@ -130,7 +130,6 @@ class Outcome:
     instants: int
     acts: Counter[str]
     starts: int
-    skips: int
     days: int
     stuck: str = ""
     deaths: list[str] = field(default_factory=list)
@@ -154,7 +153,7 @@ class Stage:
         self.wish, self.folder = wish, wish.folder
         self.began = time.monotonic()
         self.faults: Counter[str] = Counter()
-        self.instants = self.skips = self.changes = self.orders = 0
+        self.instants = self.changes = self.orders = 0
         self.pending: dict[str, tuple[int, Harm]] = {}
         self.waiting: dict[str, deque[Harm]] = {name: deque() for name in harm.PROCESSES}
         self.ambushes: deque[Harm] = deque()
@@ -285,7 +284,6 @@ class Stage:
             self.instants,
             Counter(self.clerk.done),
             self.hosts.starts,
-            self.skips,
             (clock.now() - START).days,
             stuck,
             self.deaths,
@@ -437,7 +435,6 @@ class Stage:
                 self.hosts.wake()
             if moment - still > (STILL_AFTER_A_DEATH if self.hurry else STILL):
                 still, self.hurry = moment, False
-                self.skips += 1
                 self._put_forward()
                 self.hosts.wake()
             time.sleep(POLL)

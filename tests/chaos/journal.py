@@ -31,9 +31,10 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -317,6 +318,11 @@ class Arrival:
     text: str = ""
     wall: datetime | None = None
 
+    @property
+    def order(self) -> tuple[datetime, float]:
+        """What came first: by office time, within one instant by the wall clock."""
+        return self.at, self.wall.timestamp() if self.wall else 0.0
+
 
 # 4. Faults
 
@@ -349,15 +355,32 @@ class Fault:
     wall_until: datetime | None = None
 
 
-# 5. The end
-
-
 @dataclass(frozen=True, slots=True)
 class PutForward:
     """All wall clocks were put forward by ``seconds`` when it was ``wall``, for nothing moved any more."""
 
     wall: datetime
     seconds: float
+
+    @property
+    def landed(self) -> datetime:
+        """What the clocks showed afterwards."""
+        return self.wall + timedelta(seconds=self.seconds)
+
+
+def ago(wall: datetime, passed: timedelta, skips: Sequence[PutForward]) -> datetime:
+    """Return what the wall clocks showed when so much time had yet to pass until ``wall``.
+
+    ``skips`` in their order: what they skipped did not pass.
+    """
+    for skip in reversed(skips[: bisect_right(skips, wall, key=lambda each: each.landed)]):
+        if wall - skip.landed > passed:
+            break
+        passed, wall = passed - (wall - skip.landed), skip.wall
+    return wall - passed
+
+
+# 5. The end
 
 
 @dataclass(frozen=True, slots=True)

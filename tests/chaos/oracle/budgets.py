@@ -36,8 +36,7 @@ class Message:
 
     @property
     def order(self) -> tuple[datetime, float]:
-        wall = self.arrival.wall
-        return self.at, wall.timestamp() if wall else 0.0
+        return self.at, self.arrival.order[1]
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Budgets:
         self.notices = {row.id: row for row in journal.of(Notice)}
         self.live = next((record.at for record in journal.of(WentLive)), None)
         taken = [arrival for arrival in journal.of(Arrival) if arrival.taken]
-        self.arrivals = sorted(taken, key=lambda a: (a.at, a.wall.timestamp() if a.wall else 0.0))
+        self.arrivals = sorted(taken, key=lambda a: a.order)
         self.tries: dict[tuple[int, str], list[Attempt]] = defaultdict(list)
         for attempt in journal.of(Attempt):
             self.tries[attempt.notice, attempt.channel].append(attempt)

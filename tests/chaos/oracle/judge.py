@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,6 +32,7 @@ from tests.chaos.journal import (
     Tallied,
     WentLive,
     Withdrawn,
+    ago,
 )
 from tests.chaos.oracle import notes
 from tests.chaos.oracle.budgets import REHEARSED, Budgets, Message
@@ -112,8 +112,7 @@ class Said:
 
     @property
     def order(self) -> tuple[datetime, float]:
-        wall = self.arrival.wall
-        return (self.arrival.at, wall.timestamp() if wall else 0.0)
+        return self.arrival.order
 
 
 def judge(journal: Journal) -> list[Violation]:
@@ -145,7 +144,7 @@ class Judge:
         self.faults = journal.of(Fault)
         self.pauses = journal.of(Paused)
         self.attempts = journal.of(Attempt)
-        self.skips = sorted(journal.of(PutForward), key=_landed)
+        self.skips = sorted(journal.of(PutForward), key=lambda skip: skip.wall)
         self.budgets = Budgets(self.world, journal)
 
     def all(self) -> Iterator[Violation]:
@@ -173,7 +172,7 @@ class Judge:
     @cached_property
     def arrivals(self) -> list[Arrival]:
         taken = [a for a in self.journal.of(Arrival) if a.taken]
-        return sorted(taken, key=lambda a: (a.at, a.wall.timestamp() if a.wall else 0))
+        return sorted(taken, key=lambda a: a.order)
 
     @cached_property
     def said(self) -> list[Said]:
@@ -222,15 +221,7 @@ class Judge:
 
     def _looked_from(self, arrival: Arrival) -> datetime | None:
         """Return since when, by the wall clock, a worker may have looked last before an arrival."""
-        if arrival.wall is None:
-            return None
-        start, moment, left = arrival.wall - IN_FLIGHT, arrival.wall, ONE_TRY
-        for skip in reversed(self.skips[: bisect_left(self.skips, arrival.wall, key=_landed)]):
-            left -= moment - _landed(skip)
-            if left < timedelta(0):
-                break
-            start, moment = start - timedelta(seconds=skip.seconds), skip.wall
-        return start
+        return arrival.wall and ago(arrival.wall, ONE_TRY, self.skips) - (IN_FLIGHT - ONE_TRY)
 
     # -- MUST NOT
 
@@ -1315,11 +1306,6 @@ def _joined(stretches: Iterable[tuple[datetime, datetime]]) -> list[tuple[dateti
         else:
             joined.append((at, until))
     return sorted(found + joined)
-
-
-def _landed(skip: PutForward) -> datetime:
-    """Return what the clocks showed after they had been put forward."""
-    return skip.wall + timedelta(seconds=skip.seconds)
 
 
 def _came_before(arrival: Arrival, live: WentLive) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 
-from tests.chaos.journal import Arrival, Fault, PutForward
+from tests.chaos.journal import Arrival, Fault, PutForward, ago
 
 NOTED_BEFORE = timedelta(seconds=1.5)
 """By the time that really passed: a fault of a provider is noted when a message meets with it, before its
@@ -79,17 +79,8 @@ def _may_explain(fault: Fault, repeat: Repeat, skips: Sequence[PutForward]) -> b
 
 def _meets(fault: Fault, earlier: Arrival, again: Arrival, skips: Sequence[PutForward]) -> bool:
     if fault.wall and fault.wall_until and earlier.wall and again.wall:
-        return fault.wall <= again.wall and _noted_from(earlier.wall, skips) <= fault.wall_until
+        return fault.wall <= again.wall and ago(earlier.wall, NOTED_BEFORE, skips) <= fault.wall_until
     return fault.at <= again.at and earlier.at <= fault.until
-
-
-def _noted_from(counted: datetime, skips: Sequence[PutForward]) -> datetime:
-    """Return since when a fault may have been noted whose bytes were counted when the clocks showed this."""
-    start = counted - NOTED_BEFORE
-    for skip in reversed(skips):
-        if start < skip.wall + timedelta(seconds=skip.seconds) <= counted:
-            start -= timedelta(seconds=skip.seconds)
-    return start
 
 
 def pairs(arrivals: Sequence[Arrival]) -> Iterator[Repeat]:

@@ -206,16 +206,24 @@ class TestPause:
         assert office.said("case-due.remind", LIAISON, "2018-08-28 09:10", wall=came).wrong() == ["paused"]
 
 
+CLOSED_AT = at("2026-01-01 12:00")
+"""By the wall clock; a reminder is on its way at the same office instant."""
+
+
+def closed() -> Office:
+    office = Office().case()
+    for kind in ("submitted", "closed"):
+        office.happen("A-1", kind, "2018-08-28 09:10", wall_before=CLOSED_AT, wall=CLOSED_AT)
+    return office
+
+
 @pytest.mark.parametrize(("seconds", "wrong"), [(-5, []), (5, []), (90, ["stale"])])
 def test_a_closure_while_a_send_is_in_flight_counts_by_the_order_of_records(
     seconds: int, wrong: list[str]
 ) -> None:
     """Within one office instant the wall clock tells: a minute after the closure nothing may be sent."""
-    wall = at("2026-01-01 12:00")
-    office = Office().case()
-    for kind in ("submitted", "closed"):
-        office.happen("A-1", kind, "2018-08-28 09:10", wall_before=wall, wall=wall)
-    office.said("case-due.remind", LIAISON, "2018-08-28 09:10", wall=wall + timedelta(seconds=seconds))
+    office = closed()
+    office.said("case-due.remind", LIAISON, "2018-08-28 09:10", wall=CLOSED_AT + timedelta(seconds=seconds))
     assert office.wrong() == wrong
 
 
@@ -224,13 +232,22 @@ def test_clocks_that_were_put_forward_in_the_middle_of_a_send_do_not_count(
     real: int, wrong: list[str]
 ) -> None:
     """What is sent seconds after the clocks jumped may have been looked at before; later it must not."""
-    wall = at("2026-01-01 12:00")
-    office = Office().case()
-    for kind in ("submitted", "closed"):
-        office.happen("A-1", kind, "2018-08-28 09:10", wall_before=wall, wall=wall)
-    office.records.append(j.PutForward(wall, 65.0))
-    office.said("case-due.remind", LIAISON, "2018-08-28 09:10", wall=wall + timedelta(seconds=65 + real))
+    office = closed()
+    office.records.append(j.PutForward(CLOSED_AT, 65.0))
+    office.said("case-due.remind", LIAISON, "2018-08-28 09:10", wall=CLOSED_AT + timedelta(seconds=65 + real))
     assert office.wrong() == wrong
+
+
+@pytest.mark.parametrize(("passed", "showed"), [(1, -1), (3, -68), (5, -70), (7, -137), (9, -139)])
+def test_what_the_clocks_skipped_did_not_pass(passed: int, showed: int) -> None:
+    """Two skips of 65 seconds, two and six seconds ago, and one that is yet to come."""
+    landed = (
+        CLOSED_AT - timedelta(seconds=71),
+        CLOSED_AT - timedelta(seconds=2),
+        CLOSED_AT + timedelta(seconds=70),
+    )
+    skips = [j.PutForward(each - timedelta(seconds=65), 65.0) for each in landed]
+    assert j.ago(CLOSED_AT, timedelta(seconds=passed), skips) == CLOSED_AT + timedelta(seconds=showed)
 
 
 @pytest.mark.parametrize(("forward", "wrong"), [(True, []), (False, ["repeated"])])
