@@ -207,6 +207,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(length))
         self.send_header("Cache-Control", "no-store")
+        if self.close_connection:  # unsaid, a client may send its next request into the end of this one
+            self.send_header("Connection", "close")
         self.end_headers()
 
     def _hold(self) -> None:
