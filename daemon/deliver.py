@@ -32,7 +32,7 @@ from daemon.errors import DeliveryError, DubanError, FaultyInputError, RefusedEr
 from daemon.look import Look, Verdict, renderer_of, store_verdict
 from daemon.record import Recorder, resends
 from daemon.render import Renderer
-from daemon.store import burden, deliveries, mode, notices
+from daemon.store import burden, deliveries, mode, notices, settings
 from daemon.store.burden import Burden
 from daemon.store.deliveries import Claimed
 from daemon.store.engine import reading, writing
@@ -219,29 +219,22 @@ class Deliverer:
         self, claimed: Sequence[Claimed], rule_set: RuleSet, state: mode.State, now: datetime
     ) -> list[Letter]:
         """Look once more at what is claimed, store what fell out, and render the rest."""
-        verdicts: list[Verdict] = []
-        broken: list[tuple[Claimed, str]] = []
         with reading(self.engine) as connection:
             look = Look(connection, rule_set, claimed, now)
-            for one in claimed:
-                try:
-                    verdicts.append(look.judge(one))
-                except DBAPIError:
-                    raise
-                except Exception as fault:
-                    log.exception("cannot look", extra={"delivery": one.id})
-                    broken.append((one, f"{type(fault).__name__}: {fault}"))
-        for one, why in broken:
-            self._cannot_say(one, rule_set, now, why)
-        budgeted = claimed[0].channel in rule_set.budgets
-        if budgeted or any(verdict.changes for verdict in verdicts):
+            verdicts, broken = _judged(look, claimed)
+        if any(verdict.changes for verdict in verdicts):
             with writing(self.engine) as connection:
-                if budgeted:
-                    burden.hold(connection, (verdict.notice.person for verdict in verdicts))
+                settings.take_turn(connection)
+                look = Look(connection, rule_set, claimed, now)  # what was to be dropped may hold again
+                verdicts, broken = _judged(look, claimed)
                 for verdict in verdicts:
                     store_verdict(connection, verdict, now)
-                if budgeted:
-                    verdicts = [v for v in verdicts if _has_room(connection, v, rule_set, now)]
+        for one, why in broken:
+            self._cannot_say(one, rule_set, now, why)
+        if claimed[0].channel in rule_set.budgets:
+            with writing(self.engine) as connection:
+                burden.hold(connection, (verdict.notice.person for verdict in verdicts))
+                verdicts = [v for v in verdicts if _has_room(connection, v, rule_set, now)]
         renderer = renderer_of(rule_set)
         letters: list[Letter] = []
         for verdict in verdicts:
@@ -360,6 +353,21 @@ class Deliverer:
     def _made(self) -> dict[tuple[str, str, bool], Channel]:
         found: dict[tuple[str, str, bool], Channel] = self._own.__dict__.setdefault("channels", {})
         return found
+
+
+def _judged(look: Look, claimed: Sequence[Claimed]) -> tuple[list[Verdict], list[tuple[Claimed, str]]]:
+    """Judge each delivery; return the verdicts, and those that cannot be judged, with the reason."""
+    verdicts: list[Verdict] = []
+    broken: list[tuple[Claimed, str]] = []
+    for one in claimed:
+        try:
+            verdicts.append(look.judge(one))
+        except DBAPIError:
+            raise
+        except Exception as fault:
+            log.exception("cannot look", extra={"delivery": one.id})
+            broken.append((one, f"{type(fault).__name__}: {fault}"))
+    return verdicts, broken
 
 
 def _has_room(connection: Connection, verdict: Verdict, rule_set: RuleSet, now: datetime) -> bool:

@@ -52,7 +52,7 @@ def go_live(
 
     ``catch_up``: by default, only a database that was live before does.
     """
-    settings.lock(connection, "release")
+    settings.take_turn(connection)
     if catch_up is None:
         catch_up = mode.read(connection).was_live
     zone = next(iter(rule_set.campaigns.values())).zone

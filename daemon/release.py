@@ -124,7 +124,7 @@ def _release_moment(
 def _releasing(engine: Engine, rule_set: RuleSet) -> Iterator[Connection]:
     """Open a transaction in which nobody else releases, and the rules are those that we know."""
     with writing(engine) as connection:
-        settings.lock(connection, "release")
+        settings.take_turn(connection)
         if rules.active_hash(connection) != rule_set.hash:
             raise StaleRulesError
         yield connection
@@ -486,7 +486,7 @@ def _morning_note(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
         return 0
     try:
         with writing(engine) as connection:
-            settings.lock(connection, "release")
+            settings.take_turn(connection)
             note = upcoming_note(connection, rule_set)
             return _write_note(connection, rule_set, note, now) if note and note.at <= now else 0
     except IntegrityError:

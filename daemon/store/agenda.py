@@ -103,6 +103,11 @@ def of_subject(connection: Connection, subject: Subject) -> list[AgendaRow]:
     return [_row(row) for row in connection.execute(query.order_by(_c.ladder))]
 
 
+def standings_of(connection: Connection, subject: Subject) -> dict[str, Standing]:
+    """Return where a subject stands on each of its ladders."""
+    return {row.ladder: row.standing for row in of_subject(connection, subject)}
+
+
 def of_subjects(connection: Connection, kind: SubjectKind, ids: Sequence[int]) -> dict[int, list[AgendaRow]]:
     """Return the rows of many subjects, by their number."""
     found: dict[int, list[AgendaRow]] = {}

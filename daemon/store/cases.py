@@ -162,7 +162,6 @@ def happen(
         connection, subject_of(case), ladders, move, case.anchors, after.anchors, now, zone
     )
     connection.execute(update(cases).where(cases.c.id == case.id).values(**values(after)))
-    settle_moves(connection, case, {move}, now)
     tally.add(connection, booked(case, after, event.on, tally.known_from(now, zone)))
     events.record(
         connection,
@@ -174,6 +173,7 @@ def happen(
         note=event.note,
         data=told(case, event, standings),
     )
+    settle_moves(connection, case, {move}, now)
     return after
 
 
@@ -188,10 +188,10 @@ _UPDATE = update(cases).where(cases.c.id == bindparam("number"))
 
 def settle_moves(connection: Connection, case: Case, moves: Collection[Move], now: datetime) -> None:
     """Do to notices and signatures what the ways in which a case was moved ask for."""
-    if Move.RETURNED in moves:
-        _look_again(connection, case, now)
     if Move.RESTARTED in moves:
         _unsign(connection, case)
+    if Move.RETURNED in moves:
+        _look_again(connection, case, now)
 
 
 def told(case: Case, event: Event, standings: Mapping[str, Standing]) -> dict[str, Any]:
@@ -277,7 +277,6 @@ def undo(
     else:
         rows = agenda.of_subject(connection, subject_of(case))
         agenda.put(connection, [(row, _former(row, last.data["standings"])) for row in rows], now)
-    _look_again(connection, case, now)
     undoing = events.record(
         connection,
         subject_of(case),
@@ -291,15 +290,13 @@ def undo(
     events.mark_undone(connection, last.id, undoing)
     if last.kind == EventKind.SIGNED:
         _unsign(connection, case, last.recorded_at)
+    _look_again(connection, case, now)
     return before
 
 
 def _look_again(connection: Connection, case: Case, now: datetime) -> None:
-    """Let what was dropped for a fact that is no more be judged once more."""
     subject = subject_of(case)
-    standings = {r.ladder: r.standing for r in agenda.of_subject(connection, subject)}
-    notices.revive(connection, subject, standings)
-    notices.reopen_gaps(connection, subject, standings, now)
+    notices.look_again(connection, subject, agenda.standings_of(connection, subject), now)
 
 
 def _unsign(connection: Connection, case: Case, at: datetime | None = None) -> None:

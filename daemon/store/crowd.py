@@ -150,13 +150,13 @@ class Crowd:
         on_file.update_all(self.connection, [each.case for each in known])
         self._put_agenda(known)
         events.record_all(self.connection, [event for each in changed for event in each.past])
-        for each in known:
-            on_file.settle_moves(self.connection, each.case, each.moves, self.now)
         tally.add(self.connection, self._counts)
         if self._last_no is not None:
             campaign = next(iter(self._members.values())).case.campaign
             counter = update(campaigns).where(campaigns.c.id == campaign)
             self.connection.execute(counter.values(last_no=self._last_no))
+        for each in known:
+            on_file.settle_moves(self.connection, each.case, each.moves, self.now)
         self._members.clear()
         self._counts.clear()
         return ids

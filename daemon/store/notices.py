@@ -31,6 +31,7 @@ from daemon.domain.flood import Hold
 from daemon.domain.ladder import Act, Audience, Part, Role, Subject, SubjectKind
 from daemon.domain.people import Recipient
 from daemon.domain.plan import Reason, ReasonCode, Standing
+from daemon.store import settings
 from daemon.store.engine import chunks
 from daemon.store.tables import (
     Instant,
@@ -561,15 +562,28 @@ def _note_doubt(connection: Connection, leaving: ColumnElement[bool]) -> None:
         connection.execute(update(items).where(_i.id == number).values(doubt=sorted(channels)))
 
 
-_TAKEN_BACK = (ReasonCode.CONDITION, ReasonCode.ANCHOR_MOVED)
+_TAKEN_BACK = (
+    ReasonCode.CONDITION,
+    ReasonCode.ANCHOR_MOVED,
+    ReasonCode.SIGNED,
+    ReasonCode.COPY_OF_NOTHING,
+)
 
 
-def revive(connection: Connection, subject: Subject, standings: Mapping[str, Standing]) -> int:
-    """Look again at what was dropped for a fact that has been taken back; return how many items.
+def look_again(
+    connection: Connection, subject: Subject, standings: Mapping[str, Standing], now: datetime
+) -> None:
+    """Let what was dropped for a fact that has been taken back be judged once more.
 
     An occurrence is settled once. What fell out of it only because of a fact that did not hold (a case
     submitted by mistake, or returned the same day) would otherwise never be said.
     """
+    settings.take_turn(connection)
+    _revive(connection, subject, standings)
+    _reopen_gaps(connection, subject, standings, now)
+
+
+def _revive(connection: Connection, subject: Subject, standings: Mapping[str, Standing]) -> None:
     d = decisions.c
     query = (
         select(_i.id, d.ladder, d.anchor_version, d.instant)
@@ -585,10 +599,9 @@ def revive(connection: Connection, subject: Subject, standings: Mapping[str, Sta
     if again:
         values = {"state": "open", "reason": None, "closed_at": None, "notice_id": None}
         connection.execute(update(items).where(_i.id.in_(again)).values(values))
-    return len(again)
 
 
-def reopen_gaps(
+def _reopen_gaps(
     connection: Connection, subject: Subject, standings: Mapping[str, Standing], now: datetime
 ) -> None:
     """Open again, to be tried at once, the lines that reached nobody until a fact that has been taken back.

@@ -39,5 +39,14 @@ _PUT = update(settings).where(settings.c.name == bindparam("of")).values(value=b
 
 
 def lock(connection: Connection, name: str) -> None:
-    """Hold a row until this transaction ends: one release at a time, on PostgreSQL too."""
+    """Hold a row until this transaction ends: one at a time, on PostgreSQL too."""
     put(connection, f"lock:{name}", True)
+
+
+def take_turn(connection: Connection) -> None:
+    """Until this transaction ends, nobody else releases, drops what is not to be said, or takes that back.
+
+    Else what a worker drops by a fact of a moment ago would stay so, though an undo took the fact back
+    meanwhile and found nothing dropped yet. Who has changed a case or a filing takes his turn last.
+    """
+    lock(connection, "release")

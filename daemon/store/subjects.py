@@ -14,7 +14,7 @@ from daemon.domain.ladder import Ladder, Subject, SubjectKind
 from daemon.domain.standing import Move
 from daemon.domain.workdays import local_day, midnight
 from daemon.errors import RefusedError
-from daemon.store import agenda, events, people
+from daemon.store import agenda, events, notices, people
 from daemon.store.facts import Matter, matter_of
 from daemon.store.tables import agenda as agenda_table
 from daemon.store.tables import campaigns, subjects
@@ -197,3 +197,5 @@ def change_filing(
         raise RefusedError("这项报送刚刚被别人改动，请重新查看后再办")
     agenda.move(connection, subject, ladders, move, before, after, now, campaign.zone)
     events.record(connection, subject, kind, on, now, by=by, note=note, data={"was": matter.state})
+    if move is Move.RETURNED:
+        notices.look_again(connection, subject, agenda.standings_of(connection, subject), now)

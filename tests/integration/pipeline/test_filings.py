@@ -79,6 +79,16 @@ def test_what_was_returned_and_is_not_handed_in_again(filing: Office) -> None:
     ]
 
 
+def test_what_was_handed_in_and_returned_the_same_day_is_reminded_of_after_all(filing: Office) -> None:
+    filing.file("issue-list", unit=ZONE)
+    filing.prepare("2018-08-13 09:10").file("issue-list")
+    filing.deliver()
+    assert filing.items() == ["孙联络 issue-list remind dropped condition"]
+    filing.file("issue-list", "returned")
+    filing.tick()
+    assert filing.news() == ["孙联络 wecom: issue-list back", "孙联络 wecom: issue-list remind"]
+
+
 @pytest.mark.parametrize(
     ("before", "action", "words"),
     [

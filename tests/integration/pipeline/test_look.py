@@ -6,7 +6,9 @@ import pytest
 
 from daemon.domain.case import EventKind
 from daemon.errors import DeliveryError
+from daemon.look import Look, Verdict
 from daemon.store import tables
+from daemon.store.deliveries import Claimed
 from tests.integration.office import DUE, TOWN, ZONE, Office
 
 COPIED = """
@@ -321,3 +323,29 @@ def test_of_a_joined_leg_one_channel_says_it_while_the_other_finds_it_stale(offi
     assert office.deliveries() == ["email sent", "sms dropped"]
     assert office.notices() == ["孙联络 email+sms sent"]
     assert office.items() == ["孙联络 A-1 remind said"]
+
+
+def test_what_is_taken_back_while_a_worker_looks_is_said(office: Office, monkeypatch) -> None:
+    """He has seen the case submitted, and would drop what the undo has just found not dropped yet."""
+    released(office)
+    office.happen("A-1", EventKind.SUBMITTED)
+    judge, undo = Look.judge, iter([lambda: office.undo("A-1")])
+
+    def judge_slowly(look: Look, claimed: Claimed) -> Verdict:
+        verdict = judge(look, claimed)
+        next(undo, lambda: None)()
+        return verdict
+
+    monkeypatch.setattr(Look, "judge", judge_slowly)
+    office.tick()
+    assert office.sent() == ["孙联络 wecom: A-1 remind"]
+
+
+def test_a_signature_taken_back_is_asked_for_again(office: Office) -> None:
+    released(office, COPIED)
+    office.sign("A-1", "孙联络")
+    office.tick()
+    assert office.sent() == []
+    office.undo("A-1")
+    office.tick()
+    assert office.news() == ["孙联络 wecom: A-1 remind", "钱副镇长 wecom: A-1 remind"]

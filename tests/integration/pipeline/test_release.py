@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
 
 import pytest
 
+from daemon.domain.case import EventKind
 from daemon.errors import StaleRulesError
-from daemon.release import release
+from daemon.release import Candidate, _Office, release
 from daemon.store import tables
 from tests.integration.office import DUE, ZONE, Office
 
@@ -90,6 +92,26 @@ def test_releases_at_once_make_each_item_once(office: Office) -> None:
     assert len(office.items()) == 20
     assert office.notices() == ["孙联络 wecom ready"]
     assert office.deliveries() == ["wecom ready"]
+
+
+def test_what_is_taken_back_while_a_release_looks_is_said(office: Office, monkeypatch) -> None:
+    """It has seen the case submitted, and drops what an undo at the same time would find not dropped yet."""
+    ready(office).scan()
+    office.happen("A-1", EventKind.SUBMITTED)
+    office.scan()
+    candidates, undone = _Office.candidates, []
+
+    def look_slowly(mine: _Office, *about: Any) -> list[Candidate]:
+        undone.append(pool.submit(office.undo, "A-1"))
+        wait(undone, 0.5)
+        return candidates(mine, *about)
+
+    with ThreadPoolExecutor(1) as pool, monkeypatch.context() as patch:
+        patch.setattr(_Office, "candidates", look_slowly)
+        office.release()
+        undone[0].result(60)
+    office.tick()
+    assert office.sent() == ["孙联络 wecom: A-1 remind"]
 
 
 def test_nothing_is_released_by_rules_no_longer_in_force(office: Office) -> None:
