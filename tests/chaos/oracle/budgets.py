@@ -95,7 +95,8 @@ class Budgets:
         """Return when bytes left first: what says of itself that it may be a repeat had perhaps come then."""
         if not arrival.repeat or arrival.notice is None:
             return arrival.at
-        return min([arrival.at, *(a.opened_at for a in self.tries[arrival.notice, arrival.channel])])
+        tries = self.tries.get((arrival.notice, arrival.channel), ())
+        return min([arrival.at, *(each.opened_at for each in tries)])
 
     def _person(self, arrival: Arrival) -> int | None:
         if notice := self.notices.get(arrival.notice or 0):

@@ -428,7 +428,7 @@ class Judge:
     def _still_counts(self, said: Said, live: WentLive) -> bool:
         """Whether an item was said under the anchor version that its ladder had when we went live."""
         before = [state for state in self.world.states[said.subject] if state.at <= live.at]
-        standing = before[-1].standings.get(said.decided.ladder)
+        standing = before[-1].standings.get(said.decided.ladder) if before else None
         return any(
             standing and owed.epoch == standing.epoch and said.decided in self._rows(owed)
             for owed in self.candidates(said)
