@@ -829,7 +829,7 @@ class Judge:
                 words = f"{owed} reached {who} only {_t(first, self)}, due by {_t(deadline, self)}"
                 yield Violation("late", words, first)
             return
-        items = [i for row in rows for i in self._items_of.get(row, ()) if i.person in people]
+        items = [i for row in self._rows(owed) for i in self._items_of.get(row.id, ()) if i.person in people]
         if self._had_no_room(owed, line, people, deadline):
             return
         if not any(self._accounted_for(item, owed) for item in items):
