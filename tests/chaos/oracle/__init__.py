@@ -2,7 +2,8 @@
 
 It imports nothing of the service. It reads the config folder itself, counts working days by another package,
 and replays the acts of a journal by design.md §2 to §5 in the slowest and plainest way. :func:`judge` holds
-what arrived at the wire, and what the database says in the end, against it.
+what arrived at the wire, and what the database says in the end, against it; begin to read in judge.py, which
+names who judges what.
 
 Three answers for each person, subject, ladder, rung, occurrence and anchor version:
 
@@ -49,6 +50,7 @@ does not know.
 """
 
 from tests.chaos.oracle.days import UnsupportedError
-from tests.chaos.oracle.judge import Violation, judge
+from tests.chaos.oracle.evidence import Violation
+from tests.chaos.oracle.judge import judge
 
 __all__ = ["UnsupportedError", "Violation", "judge"]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 
-from tests.chaos.journal import Arrival, Attempt, Decided, Item, Journal, Notice, WentLive
+from tests.chaos.journal import Arrival, Attempt
 from tests.chaos.oracle.days import DAY, midnight
+from tests.chaos.oracle.evidence import REHEARSED, Evidence
 from tests.chaos.oracle.replay import World
 from tests.chaos.oracle.rules import Rung
 
-REHEARSED = "【演练】"
 UNSAID = ("over_budget", "withdrawn", "rehearsed")
 """Why a notice was dropped that used up nothing: it had no room itself, or never stood in line for it."""
 
@@ -58,17 +58,11 @@ class Use:
 class Budgets:
     """Counts messages by person, channel and office day."""
 
-    def __init__(self, world: World, journal: Journal) -> None:
-        self.world = world
-        self.items = {item.id: item for item in journal.of(Item)}
-        self.decided = {row.id: row for row in journal.of(Decided)}
-        self.notices = {row.id: row for row in journal.of(Notice)}
-        self.live = next((record.at for record in journal.of(WentLive)), None)
-        taken = [arrival for arrival in journal.of(Arrival) if arrival.taken]
-        self.arrivals = sorted(taken, key=lambda a: a.order)
-        self.tries: dict[tuple[int, str], list[Attempt]] = defaultdict(list)
-        for attempt in journal.of(Attempt):
-            self.tries[attempt.notice, attempt.channel].append(attempt)
+    def __init__(self, evidence: Evidence) -> None:
+        self.world = evidence.world
+        self.items, self.decided, self.notices = evidence.items, evidence.decided, evidence.notices
+        self.arrivals, self.tries = evidence.arrivals, evidence.tries
+        self.live = evidence.live.at if evidence.live else None
 
     # -- what came
 
@@ -95,7 +89,8 @@ class Budgets:
         """Return when bytes left first: what says of itself that it may be a repeat had perhaps come then."""
         if not arrival.repeat or arrival.notice is None:
             return arrival.at
-        return min([arrival.at, *(a.opened_at for a in self.tries[arrival.notice, arrival.channel])])
+        tries = self.tries.get((arrival.notice, arrival.channel), ())
+        return min([arrival.at, *(each.opened_at for each in tries)])
 
     def _person(self, arrival: Arrival) -> int | None:
         if notice := self.notices.get(arrival.notice or 0):

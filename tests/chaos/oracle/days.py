@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 import holidays
 
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+INSTANT = timedelta(microseconds=1)
 KNOWN = range(2004, 2027)
 """The years whose official arrangement the service ships (config/calendar.yaml says so)."""
 FRESH = timedelta(hours=2)
@@ -177,6 +178,10 @@ def slot(
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time.min, zone)
+
+
+def last_moment(day: date, zone: ZoneInfo) -> datetime:
+    return midnight(day + DAY, zone) - INSTANT
 
 
 def read_calendar(years: Mapping[object, Mapping[str, list[object]]]) -> Calendar:

@@ -13,6 +13,9 @@ from tests.chaos.oracle.replay import Counted, Facts, Standing, State, SubjectNa
 from tests.chaos.oracle.rules import Ladder, Rules, Rung, Wording
 from tests.chaos.oracle.words import holds, is_moved
 
+RungName = tuple[SubjectName, str, str, str]
+"""A subject, a ladder, a rung and an occurrence."""
+
 
 @dataclass(frozen=True)
 class Occurrence:
@@ -43,6 +46,11 @@ class Owed:
     @property
     def key(self) -> tuple[SubjectName, str, str, int, str]:
         return (self.subject, self.ladder, self.rung.id, self.epoch, self.occurrence.key)
+
+    @property
+    def name(self) -> RungName:
+        """What it has in common with what is owed since its day was set anew."""
+        return (self.subject, self.ladder, self.rung.id, self.occurrence.key)
 
     @property
     def strength(self) -> tuple[int, int, str]:

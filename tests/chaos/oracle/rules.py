@@ -50,6 +50,8 @@ class Budget:
 
 UNLESS_SAID = {"sms": {"day": 2}}
 """The budgets that hold where the rules do not say so."""
+Line = tuple[str, int]
+"""One line of a rung's addressees: ``to`` or ``copy``, and its number there."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,10 @@ class Rung:
         return ACTS.index(self.act)
 
     @property
-    def lines(self) -> list[tuple[str, int, tuple[str, ...]]]:
-        to = [("to", number, line) for number, line in enumerate(self.to)]
-        return to + [("copy", number, line) for number, line in enumerate(self.copy)]
+    def lines(self) -> Mapping[Line, tuple[str, ...]]:
+        """The seats of each line, the first of which that anybody holds is addressed."""
+        to = {("to", number): seats for number, seats in enumerate(self.to)}
+        return to | {("copy", number): seats for number, seats in enumerate(self.copy)}
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,12 @@ class TestTooMuch:
         office.said("case-told.told", LIAISON, f"{MONDAY} 10:01", repeat=True)
         assert told(office, "A-2", f"{MONDAY} 11:00").judged() == []
 
+    def test_what_is_marked_and_was_never_tried_counts_when_it_came(self) -> None:
+        office = Office(TOLD, budgets=BOTH).case("A-1", due=None, when=f"{MONDAY} 10:00")
+        office.said("case-told.told", LIAISON, f"{MONDAY} 10:01", repeat=True, decided=f"{MONDAY} 10:00")
+        office.rows.append(j.Notice(1, LIAISON, "sent", "rungs", created_at=at(f"{MONDAY} 10:00")))
+        assert told(office, "A-2", f"{MONDAY} 11:00", channel="email").wrong() == []
+
     def test_what_is_formal_leaves_all_the_same_and_counts(self) -> None:
         office = Office(FORMAL + TOLD.replace("wecom", "email"), budgets="{email: {day: 1}}")
         for no, hour in (("A-1", "10:00"), ("A-2", "11:00")):

@@ -279,6 +279,13 @@ def test_who_is_told_of_what_is_stuck() -> None:
 GAP = "1. 应发通知无人可收：head（1件）"
 
 
+def test_nothing_of_a_case_that_came_after_going_live_bears_the_mark() -> None:
+    office = Office()
+    office.records.append(j.WentLive(at("2018-08-10"), False, ()))
+    office.case().said("case-due.remind", LIAISON, "2018-08-28 09:12", text="【演练】")
+    assert office.wrong() == ["rehearsal"]
+
+
 def note(office: Office, when: str, text: str) -> Office:
     """Let the office's morning note arrive."""
     office.rows.append(j.Notice(99, DIRECTOR, "sent", "note", sent_at=at(when), text=text))
