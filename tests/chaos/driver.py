@@ -309,8 +309,8 @@ class Stage:
         self.ambushes.clear()
         self.waiting.clear()
         for name in list(self.pending):
-            seams.take_back(self.folder, name)
-            del self.pending[name]
+            if seams.take_back(self.folder, name):
+                del self.pending[name]
         for name in list(self.paused):
             self._resume(name, now)
         self._come_back(now)

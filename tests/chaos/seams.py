@@ -68,8 +68,18 @@ def give(folder: Path, process: str, order: Order) -> None:
     draft.replace(folder / f"{process}.order")
 
 
-def take_back(folder: Path, process: str) -> None:
-    (folder / f"{process}.order").unlink(missing_ok=True)
+def take_back(folder: Path, process: str) -> bool:
+    """Take an order back; return whether it was in time. Else it is carried out, and will be heard of."""
+    return _taken(folder / f"{process}.order")
+
+
+def _taken(order: Path) -> bool:
+    """Take an order; of the one who carries it out and the one who takes it back, one alone has it."""
+    try:
+        order.unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 class Seams:
@@ -99,8 +109,8 @@ class Seams:
             with self._nobody_in_a_transaction() if order.do == "stop" else nullcontext(True) as alone:
                 if not alone:
                     return
-                self._order_file.unlink(missing_ok=True)
-                self._strike(order, details)
+                if _taken(self._order_file):
+                    self._strike(order, details)
 
     def _read(self) -> Order | None:
         try:

@@ -71,6 +71,20 @@ def test_a_process_is_struck_at_the_so_manieth_pass_of_its_seam(tmp_path: Path, 
     assert not (tmp_path / "work-0.order").exists(), "its successor lives"
 
 
+def test_an_order_is_carried_out_or_taken_back_and_not_both(tmp_path: Path, monkeypatch) -> None:
+    """A run once ended with a process dead of an order that nobody remembered."""
+    mine, struck = seams.Seams(tmp_path, "work-0"), []
+    monkeypatch.setattr(mine, "_strike", lambda order, _details: struck.append(order.id))
+    read = mine._read
+    seams.give(tmp_path, "work-0", seams.Order(id=5, seam="sent", nth=1, do="kill"))
+    mine.passed("sent")
+    assert (struck, seams.take_back(tmp_path, "work-0")) == ([5], False), "it will be heard of"
+    seams.give(tmp_path, "work-0", seams.Order(id=6, seam="sent", nth=1, do="kill"))
+    monkeypatch.setattr(mine, "_read", lambda: (read(), seams.take_back(tmp_path, "work-0"))[0])
+    mine.passed("sent")
+    assert struck == [5], "it was read, and taken back in time"
+
+
 def test_a_full_database_is_sqlites_own_word_and_takes_the_whole_transaction_back(tmp_path: Path) -> None:
     mine = brim.Brim(tmp_path)
     pid = os.fork()

@@ -134,10 +134,11 @@ class Deadlines:
             return until
         day = self.world.day(owed.release)
         while day <= self.world.day(until) and until <= self.evidence.end:
-            moment = min(until, last_moment(day, self.world.zone))
+            moment, before = min(until, last_moment(day, self.world.zone)), until
             if any(self._has_no_way(owed, person, moment) for person in people):
                 until = max(until, self.after(self._following_slot(owed, moment), owed))
-            day += DAY
+            if until == before or self.world.day(until) > day:  # else its next bundle is of the same day
+                day += DAY
         return until
 
     def _following_slot(self, owed: Owed, moment: datetime) -> datetime:

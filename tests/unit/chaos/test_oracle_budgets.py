@@ -42,11 +42,14 @@ def used_up(day: str = MONDAY) -> Office:
     return told(office, "A-2", f"{day} 10:00", channel="email")
 
 
-def bundled(more: str = "") -> Office:
-    """Return an office in which a case of Friday is told of again with Monday's bundle, and finds no room."""
+def bundled(more: str = "", since: str = "2018-08-17") -> Office:
+    """Return an office in which a case is told of again with the bundle of the next working day.
+
+    On Monday there is no room for it.
+    """
     later = TOLD.replace("case-told", "case-later").replace("immediately", "+1 workday") + more
     later = later.replace("about: case", "about: case\n    when: open and case.no == 'A-9'")
-    office = told(Office(TOLD + later, budgets=BOTH), "A-9", "2018-08-17 10:00")
+    office = told(Office(TOLD + later, budgets=BOTH), "A-9", f"{since} 10:00")
     return told(told(office, "A-1", f"{MONDAY} 08:40"), "A-2", f"{MONDAY} 08:41", channel="email")
 
 
@@ -139,6 +142,20 @@ class TestDelay:
     def test_what_goes_by_bundles_comes_with_the_next(self, came: str, wrong: list[str]) -> None:
         office = bundled()
         assert office.said("case-later.told", LIAISON, came, no="A-9", decided=MONDAY).wrong() == wrong
+
+    @pytest.mark.parametrize(
+        ("came", "wrong"),
+        [(f"{MONDAY} 09:10", ["over budget"]), (f"{TUESDAY} 09:10", []), (f"{WEDNESDAY} 09:10", ["late"])],
+    )
+    def test_what_was_let_go_on_a_saturday_finds_no_room_at_all_on_monday(
+        self, came: str, wrong: list[str]
+    ) -> None:
+        """Neither when the window opens nor with that day's bundle."""
+        office = bundled(since="2018-08-16")
+        office.said("case-later.told", LIAISON, came, no="A-9", decided="2018-08-17 09:10")
+        item = next(row for row in reversed(office.rows) if isinstance(row, j.Item))
+        office.records.append(j.LetGo(at("2018-08-18 14:00"), (item.notice or 0,), (item.id,)))
+        assert office.wrong() == wrong
 
     @pytest.mark.parametrize(("second", "missed"), [("+2 workdays", 0), ("+5 workdays", 1)])
     def test_a_stronger_one_that_comes_while_it_waits_speaks_for_it(self, second: str, missed: int) -> None:
