@@ -32,6 +32,8 @@ from daemon import clock
 from daemon.errors import DubanError
 from daemon.service.valkey import Valkey, find_binary
 
+PATIENCE = 60.0
+"""Seconds to wait for what must come: a bound for a machine that is slow and busy, of no meaning otherwise."""
 _names = itertools.count()
 
 
@@ -42,7 +44,7 @@ def missing(what: str) -> NoReturn:
     pytest.skip(what)
 
 
-def eventually(true: Callable[[], object], seconds: float = 10.0) -> bool:
+def eventually(true: Callable[[], object], seconds: float = PATIENCE) -> bool:
     """Wait until something another process or thread does has happened; False when the time is over."""
     deadline = clock.monotonic() + seconds
     while not true():
