@@ -10,6 +10,7 @@ import pytest
 
 from daemon import clock
 from daemon.service.notify import Notifier
+from tests.servers import PATIENCE
 
 
 class Systemd:
@@ -18,7 +19,7 @@ class Systemd:
     def __init__(self, address: str) -> None:
         self.address = address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.settimeout(2)
+        self._socket.settimeout(PATIENCE)
         self._socket.bind("\0" + address[1:] if address.startswith("@") else address)
 
     def hears(self) -> list[str]:
