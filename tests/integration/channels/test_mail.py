@@ -169,9 +169,11 @@ def test_a_server_that_never_greets_is_tried_again_and_ends_in_time() -> None:
 
 
 def test_nobody_at_home_is_tried_again() -> None:
-    with socket.socket() as deaf, pytest.raises(DeliveryError) as caught:
+    with socket.socket() as deaf:  # the port is taken, and nobody listens
         deaf.bind(("127.0.0.1", 0))
-        channel_to(PostOffice(port=deaf.getsockname()[1])).send(MESSAGE)
+        channel = channel_to(PostOffice(port=deaf.getsockname()[1]))
+        with pytest.raises(DeliveryError) as caught:
+            channel.send(MESSAGE)
     assert (caught.value.code, caught.value.permanent) == ("connect", False)
 
 
