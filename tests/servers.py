@@ -34,6 +34,7 @@ from daemon.service.valkey import Valkey, find_binary
 
 PATIENCE = 120.0
 """Seconds to wait for what must come: of no meaning but on a machine that is slow and busy."""
+_NEAR_THE_ROOT = "/tmp" if os.access("/tmp", os.W_OK) else None
 _names = itertools.count()
 
 
@@ -55,6 +56,13 @@ def eventually(true: Callable[[], object], seconds: float = PATIENCE) -> bool:
 
 
 @contextmanager
+def short_folder(prefix: str) -> Iterator[Path]:
+    """Make a folder in which sockets have room, whatever TMPDIR says: their paths have 107 bytes at most."""
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=_NEAR_THE_ROOT) as name:
+        yield Path(name)
+
+
+@contextmanager
 def valkey_server(state: Path | None = None) -> Iterator[Valkey]:
     """Run a Valkey in a state folder, or in one of its own; ``.url`` says where."""
     try:
@@ -65,7 +73,7 @@ def valkey_server(state: Path | None = None) -> Iterator[Valkey]:
         with Valkey(state) as server:
             yield server
         return
-    with tempfile.TemporaryDirectory(prefix="duban-test-") as folder, Valkey(Path(folder)) as server:
+    with short_folder("duban-test-") as folder, Valkey(folder) as server:
         yield server
 
 
@@ -119,7 +127,7 @@ def _package() -> Any:
 
 def _temporary(prefix: str) -> str:
     """Return a new folder near the root, where a socket's path is short and a server's user may go."""
-    folder = tempfile.TemporaryDirectory(prefix=prefix)
+    folder = tempfile.TemporaryDirectory(prefix=prefix, dir=_NEAR_THE_ROOT)
     atexit.register(folder.cleanup)
     return folder.name
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from queue import Empty, Queue
-from tempfile import TemporaryDirectory
 from threading import Thread
 
 from daemon import clock
@@ -25,7 +24,7 @@ from tests.acceptance.program import (
     processes,
 )
 from tests.acceptance.told import Line, arrived
-from tests.servers import PATIENCE, eventually
+from tests.servers import PATIENCE, eventually, short_folder
 
 MORNING = datetime.fromisoformat("2018-09-12T10:02:00+08:00")
 """A Wednesday, in the window, with nothing else going on."""
@@ -168,8 +167,7 @@ def opened(database: str = "", via: Callable[[str], str] = str, *, live: bool = 
 
     ``via`` returns where the gateways are reached instead, given where they are.
     """
-    with TemporaryDirectory(prefix="duban-") as name, ExitStack() as stack:
-        folder = Path(name)
+    with short_folder("duban-") as folder, ExitStack() as stack:
         _lay_out(folder)
         env = {
             "DUBAN_STATE": str(folder / "state"),

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +16,7 @@ import pytest
 from daemon.store.engine import open_engine, reading
 from daemon.store.tables import attempts
 from tests.acceptance.office import WATCHDOG_SECONDS, Office, opened
-from tests.servers import PATIENCE, OwnPostgres, eventually
+from tests.servers import PATIENCE, OwnPostgres, eventually, short_folder
 
 
 class Gate:
@@ -75,8 +73,8 @@ class Gate:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[OwnPostgres]:
-    with TemporaryDirectory(prefix="duban-pg-") as folder:
-        made = OwnPostgres(Path(folder))
+    with short_folder("duban-pg-") as folder:
+        made = OwnPostgres(folder)
         yield made
         made.close()
 

@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import os
 import socket
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from daemon import clock
 from daemon.service.notify import Notifier
-from tests.servers import PATIENCE
+from tests.servers import PATIENCE, short_folder
 
 
 class Systemd:
@@ -39,8 +37,8 @@ class Systemd:
 
 @pytest.fixture(params=["path", "abstract"])
 def systemd(request: pytest.FixtureRequest) -> Iterator[Systemd]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = f"@duban-{os.getpid()}" if request.param == "abstract" else str(Path(folder) / "notify")
+    with short_folder("duban-") as folder:
+        path = f"@duban-{os.getpid()}" if request.param == "abstract" else str(folder / "notify")
         listener = Systemd(path)
         yield listener
         listener.close()
