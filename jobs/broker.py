@@ -50,31 +50,34 @@ class Outage:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.lasts = False
+        self._turns = 0
+
+    @property
+    def lasts(self) -> bool:
+        return self._turns % 2 == 1
 
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Learn from the calls within whether Redis can be had; what they raise is raised on."""
-        before = self.lasts  # a call that began before the outage does not prove its end
+        began = self._turns
         try:
             yield
         except AWAY as error:
-            self._began(error)
+            if self._turned(began, away=True):
+                log.error("redis is away; the database carries on", extra={"error": str(error)})
             raise
-        if before:
-            self._ended()
-
-    def _began(self, error: Exception) -> None:
-        with self._lock:
-            first, self.lasts = not self.lasts, True
-        if first:
-            log.error("redis is away; the database carries on", extra={"error": str(error)})
-
-    def _ended(self) -> None:
-        with self._lock:
-            last, self.lasts = self.lasts, False
-        if last:
+        if self._turned(began, away=False):
             log.warning("redis is back")
+
+    def _turned(self, began: int, *, away: bool) -> bool:
+        """Note what a call found; return whether it is news.
+
+        It is none where Redis went away or came back while the call was under way: its answer may be older.
+        """
+        with self._lock:
+            news = began == self._turns and away != self.lasts
+            self._turns += news
+        return news
 
 
 class HintBroker(RedisBroker):

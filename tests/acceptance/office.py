@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from queue import Empty, Queue
-from tempfile import TemporaryDirectory
 from threading import Thread
 
 from daemon import clock
@@ -25,11 +24,12 @@ from tests.acceptance.program import (
     processes,
 )
 from tests.acceptance.told import Line, arrived
-from tests.servers import eventually
+from tests.servers import PATIENCE, eventually, short_folder
 
 MORNING = datetime.fromisoformat("2018-09-12T10:02:00+08:00")
 """A Wednesday, in the window, with nothing else going on."""
-WATCHDOG_SECONDS = 10
+WATCHDOG_SECONDS = 60
+"""As in the unit file that we ship."""
 
 
 class Supervisor:
@@ -42,7 +42,7 @@ class Supervisor:
         self._heard: Queue[str] = Queue()
         Thread(target=self._listen, daemon=True).start()
 
-    def hears(self, word: str, seconds: float = 60.0) -> bool:
+    def hears(self, word: str, seconds: float = PATIENCE) -> bool:
         """Wait for a message with this line; what came before it is forgotten."""
         until = clock.monotonic() + seconds
         with suppress(Empty):
@@ -121,7 +121,7 @@ class Office:
         if self.service and self.service.poll() is None:
             self.service.terminate()
             with suppress(subprocess.TimeoutExpired):
-                self.service.wait(30)
+                self.service.wait(PATIENCE)
             self.service.kill()
             self.service.wait()
 
@@ -142,9 +142,9 @@ class Office:
         """Return what has arrived about a case."""
         return [row for row in self.inbox if no in row["text"]]
 
-    def told_of(self, no: str, seconds: float = 90.0) -> bool:
+    def told_of(self, no: str) -> bool:
         """Wait until the head and the liaison of its unit have been told of a case."""
-        return eventually(lambda: len({row["name"] for row in self.hears_of(no)}) >= 2, seconds)
+        return eventually(lambda: len({row["name"] for row in self.hears_of(no)}) >= 2, 2 * PATIENCE)
 
     def workers(self) -> list[int]:
         return processes(self.state, "daemon.cli", "work")
@@ -167,8 +167,7 @@ def opened(database: str = "", via: Callable[[str], str] = str, *, live: bool = 
 
     ``via`` returns where the gateways are reached instead, given where they are.
     """
-    with TemporaryDirectory(prefix="duban-") as name, ExitStack() as stack:
-        folder = Path(name)
+    with short_folder("duban-") as folder, ExitStack() as stack:
         _lay_out(folder)
         env = {
             "DUBAN_STATE": str(folder / "state"),
@@ -210,4 +209,4 @@ def _stand_ins(folder: Path, env: Mapping[str, str]) -> Iterator[dict[str, str]]
         sandbox.terminate()
         assert sandbox.stdout
         sandbox.stdout.close()
-        sandbox.wait(10)
+        sandbox.wait(PATIENCE)

@@ -45,7 +45,7 @@ class Desk:
         return {"DUBAN_STATE": str(self.state), "DUBAN_CONFIG": str(self.config)}
 
     def duban(self, *args: object) -> Answer:
-        return duban(*args, env=self.env, cwd=self.folder, seconds=60)
+        return duban(*args, env=self.env, cwd=self.folder)
 
     def edit(self, name: str, old: str, new: str) -> None:
         path = self.config / name

@@ -20,9 +20,7 @@ TRUTH = json.loads((SAMPLES / "ledger-2018-2020.truth.json").read_text(encoding=
 
 @pytest.fixture(scope="module")
 def said() -> list[Line]:
-    return simulated(
-        duban("simulate", "--demo", "--from", "2018-07-25", "--to", "2021-01-31", "--json", seconds=600)
-    )
+    return simulated(duban("simulate", "--demo", "--from", "2018-07-25", "--to", "2021-01-31", "--json"))
 
 
 def test_the_verdicts_tell_the_rates_of_the_ledger(said: list[Line]) -> None:

@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from daemon.service.valkey import socket_path
-from tests.acceptance.program import Answer, command, duban, environment, mentioning, processes
+from tests.acceptance.program import SECONDS, Answer, command, duban, environment, mentioning, processes
 from tests.acceptance.told import Handed, Told, arrived, copies, said_items, simulated
 from tests.servers import eventually, postgres_url
 
@@ -87,10 +87,10 @@ def played(state: Path, database: str, blow: Blow) -> Told:
             argv, env=environment(), stdin=subprocess.DEVNULL, stdout=to, stderr=complaints
         )
         try:
-            assert eventually(lambda: len(arrived(state)) >= blow.after or play.poll() is not None, 240)
+            assert eventually(lambda: len(arrived(state)) >= blow.after or play.poll() is not None, SECONDS)
             assert play.poll() is None, "it ended before any harm was done"
             blow.harm(state)
-            code = play.wait(400)
+            code = play.wait(SECONDS)
         finally:
             play.kill()
             play.wait()

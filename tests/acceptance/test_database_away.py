@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +16,7 @@ import pytest
 from daemon.store.engine import open_engine, reading
 from daemon.store.tables import attempts
 from tests.acceptance.office import WATCHDOG_SECONDS, Office, opened
-from tests.servers import OwnPostgres, eventually
+from tests.servers import PATIENCE, OwnPostgres, eventually, short_folder
 
 
 class Gate:
@@ -53,14 +51,14 @@ class Gate:
                 self._pass_on(self.rfile.read(int(self.headers["Content-Length"])))
 
             def _pass_on(self, body: bytes) -> None:
-                call = HTTPConnection(gate.gateways, timeout=10)
+                call = HTTPConnection(gate.gateways, timeout=PATIENCE)
                 call.request(self.command, self.path, body, dict(self.headers))
                 answer = call.getresponse()
                 said = answer.read()
                 call.close()
                 if not gate.open.is_set() and self.command == "POST":
                     gate.held.set()
-                    gate.open.wait(60)
+                    gate.open.wait(PATIENCE)
                 self.send_response(answer.status)
                 self.send_header("Content-Type", answer.headers["Content-Type"])
                 self.send_header("Content-Length", str(len(said)))
@@ -75,8 +73,8 @@ class Gate:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[OwnPostgres]:
-    with TemporaryDirectory(prefix="duban-pg-") as folder:
-        made = OwnPostgres(Path(folder))
+    with short_folder("duban-pg-") as folder:
+        made = OwnPostgres(folder)
         yield made
         made.close()
 
@@ -118,13 +116,13 @@ def test_the_service_says_so_stays_and_carries_on(office: Office, server: OwnPos
     assert office.service
     office.supervisor.forget()
     with away(server):
-        assert eventually(lambda: "database away" in office.log, 60), office.log
+        assert eventually(lambda: "database away" in office.log), office.log
         office.service.send_signal(signal.SIGHUP)
         assert office.supervisor.hears_in_order("RELOADING=1", "READY=1"), office.log
         for _ in range(3):
             assert office.supervisor.hears("WATCHDOG=1", WATCHDOG_SECONDS), "it lives, and says so"
         assert office.service.poll() is None
-    assert eventually(lambda: "database is back" in office.log, 60), office.log
+    assert eventually(lambda: "database is back" in office.log), office.log
     assert office.supervisor.hears_in_order("RELOADING=1", "READY=1"), "the rules are read now"
     assert office.told_of(office.assign()), office.log
 
@@ -136,12 +134,18 @@ def test_what_a_provider_took_is_kept_until_it_can_be_recorded(
     gate.held.clear()
     gate.open.clear()
     no = office.assign()
-    assert gate.held.wait(60), office.log
+    assert gate.held.wait(PATIENCE), office.log
     with away(server):
         gate.open.set()
-        assert eventually(lambda: "cannot record; will try again" in office.log, 60), office.log
+        assert eventually(lambda: "cannot record; will try again" in office.log), office.log
     assert office.told_of(no), office.log
-    assert eventually(lambda: None not in (found := outcomes(office)) and len(found) > before, 60)
-    assert set(outcomes(office)) == {"sent"}, "nothing is in doubt"
+    found: list[str | None] = []
+
+    def all_are_known() -> bool:
+        found[:] = outcomes(office)
+        return None not in found and len(found) > before
+
+    assert eventually(all_are_known)
+    assert set(found) == {"sent"}, "nothing is in doubt"
     rows = office.hears_of(no)
     assert len({(row["name"], row["channel"]) for row in rows}) == len(rows), "nothing is said twice"

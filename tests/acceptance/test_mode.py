@@ -55,7 +55,7 @@ def test_a_rehearsal_is_marked_and_going_live_tells_it_for_good(rehearsing: Offi
 
     in_rehearsal = {row["name"] for row in rehearsed}
     assert len(in_rehearsal) >= 2
-    assert eventually(lambda: told_for_good() >= in_rehearsal, 90), rehearsing.log
+    assert eventually(lambda: told_for_good() >= in_rehearsal), rehearsing.log
     other = rehearsing.assign()
     assert rehearsing.told_of(other), rehearsing.log
     assert not any(MARK in row["text"] for row in rehearsing.hears_of(other))
@@ -68,7 +68,7 @@ def test_where_channels_lead_to_people_a_rehearsal_goes_to_the_spool(rehearsing:
     assert rehearsing.supervisor.hears("READY=1"), rehearsing.log
     rehearsing.assign()
     spool = rehearsing.state / "spool"
-    assert eventually(lambda: len(list(spool.rglob("*.json"))) >= 2, 90), rehearsing.log
+    assert eventually(lambda: len(list(spool.rglob("*.json"))) >= 2), rehearsing.log
     for path in spool.rglob("*.json"):
         said = json.loads(path.read_text(encoding="utf-8"))["content"]
         assert str(said.get("title") or said.get("subject") or said["text"]).startswith(MARK)

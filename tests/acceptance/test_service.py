@@ -18,10 +18,10 @@ from daemon.store.engine import open_engine, reading
 from daemon.store.tables import decisions
 from tests.acceptance.office import MORNING, WATCHDOG_SECONDS, Office, opened
 from tests.acceptance.program import processes
-from tests.servers import eventually
+from tests.servers import PATIENCE, eventually
 
-READY_WITHIN = 20.0
-"""On a machine that does other things too; the bench holds the seconds of a quiet one."""
+READY_WITHIN = 90.0
+"""So long systemd waits for a service; the bench holds the seconds of a quiet machine."""
 
 
 @pytest.fixture(scope="module")
@@ -46,19 +46,18 @@ def rules_in_force(office: Office) -> str:
 
 def said(office: Office, event: str) -> list[dict[str, object]]:
     """Return what the service logged under this name."""
-    lines = [json.loads(line) for line in office.log.splitlines() if line.startswith("{")]
+    whole = [line for line in office.log.splitlines(keepends=True) if line.endswith("\n")]
+    lines = [json.loads(line) for line in whole if line.startswith("{")]
     return [line for line in lines if line["event"] == event]
 
 
 def test_it_is_ready_soon_and_ends_when_asked_with_all_its_children(fresh: Office) -> None:
-    began = clock.monotonic()
     service = fresh.start()
-    assert fresh.supervisor.hears("READY=1"), fresh.log
-    assert clock.monotonic() - began < READY_WITHIN
-    assert eventually(fresh.workers, 60)
+    assert fresh.supervisor.hears("READY=1", READY_WITHIN), fresh.log
+    assert eventually(fresh.workers)
     service.terminate()
     assert fresh.supervisor.hears("STOPPING=1")
-    assert service.wait(60) == 0, fresh.log
+    assert service.wait(PATIENCE) == 0, fresh.log
     assert processes(fresh.state) == []
 
 
@@ -67,7 +66,7 @@ def test_what_is_in_hand_is_finished_before_it_ends(fresh: Office) -> None:
     assert fresh.supervisor.hears("READY=1"), fresh.log
     no = fresh.assign()
     service.terminate()
-    assert service.wait(60) == 0
+    assert service.wait(PATIENCE) == 0
     fresh.start()
     assert fresh.told_of(no), fresh.log
     fresh.stop()
@@ -80,7 +79,7 @@ def test_a_service_that_is_killed_carries_on_when_it_is_started_again(fresh: Off
     no = fresh.assign()
     service.kill()
     service.wait()
-    assert eventually(lambda: processes(fresh.state) == [], 60), "its children end with it"
+    assert eventually(lambda: processes(fresh.state) == []), "its children end with it"
     fresh.start()
     assert fresh.told_of(no), fresh.log
     fresh.stop()
@@ -107,7 +106,7 @@ def test_at_night_a_case_waits_for_the_morning(fresh: Office) -> None:
     fresh.start()
     fresh.jump(MORNING + timedelta(hours=12))
     no = fresh.assign()
-    assert eventually(lambda: decided(fresh, "hand-over"), 60), fresh.log
+    assert eventually(lambda: decided(fresh, "hand-over")), fresh.log
     assert fresh.hears_of(no) == []
     fresh.jump(MORNING + timedelta(hours=23))
     assert fresh.told_of(no), fresh.log
@@ -145,15 +144,15 @@ def test_faulty_rules_are_refused_and_good_ones_taken(office: Office) -> None:
 def test_a_valkey_that_dies_is_replaced(office: Office) -> None:
     before = office.valkey()
     os.kill(before, signal.SIGKILL)
-    assert eventually(lambda: office.valkey() not in (0, before), 60), office.log
+    assert eventually(lambda: office.valkey() not in (0, before)), office.log
     assert office.told_of(office.assign()), office.log
 
 
 def test_a_worker_that_dies_is_replaced(office: Office) -> None:
-    assert eventually(office.workers, 60)
+    assert eventually(lambda: len(office.workers()) == 1)
     (before,) = office.workers()
     os.kill(before, signal.SIGKILL)
-    assert eventually(lambda: office.workers() not in ([], [before]), 60), office.log
+    assert eventually(lambda: office.workers() not in ([], [before])), office.log
     assert office.told_of(office.assign()), office.log
 
 

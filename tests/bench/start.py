@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -20,6 +19,7 @@ from tests.acceptance.office import Supervisor
 from tests.acceptance.program import command, environment
 from tests.bench.county import config
 from tests.bench.setting import Setting
+from tests.servers import short_folder
 
 ROUNDS = 7
 GOALS = {"help": 0.4, "start": 3.0}
@@ -53,8 +53,7 @@ def _run(argv: list[str]) -> float:
 
 def _starts(rounds: int) -> tuple[float, float]:
     """Return the seconds to the first READY of a new installation, and to those after it."""
-    with TemporaryDirectory(prefix="duban-bench-") as name, ExitStack() as stack:
-        folder = Path(name)
+    with short_folder("duban-bench-") as folder, ExitStack() as stack:
         env = {
             "DUBAN_STATE": str(folder / "state"),
             "DUBAN_CONFIG": str(config(folder)),

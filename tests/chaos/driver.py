@@ -48,7 +48,7 @@ STILL = 0.3
 """When nothing has changed for so long, only time that passes can help: leases, hints, notes of batches."""
 STILL_AFTER_A_DEATH = 0.12
 SKIP = 65.0
-PATIENCE = 90.0
+PATIENCE = 300.0
 """How long one instant may take: what is not done then is stuck."""
 QUIET_DAYS = 4
 REHEARSAL_DAYS = (0, 1, 1, 2, 3)
@@ -648,7 +648,7 @@ class Stage:
         before = self.hosts.running["sandbox"]
         self.hosts.forget_sandbox()
         self._strike("sandbox")
-        until = time.monotonic() + 10
+        until = time.monotonic() + PATIENCE
         while self.hosts.running.get("sandbox", before) == before and time.monotonic() < until:
             self._look_after(now)
             time.sleep(POLL)
@@ -732,7 +732,7 @@ class Stage:
         self._count("power_loss", now, "machine", sends=SENDS)
 
     def _await_deaths(self, now: datetime, names: Sequence[str]) -> None:
-        until = time.monotonic() + 10
+        until = time.monotonic() + PATIENCE
         while (alive := [n for n in names if n in self.hosts.running]) and time.monotonic() < until:
             self._hear_ended(now)  # also of others that die meanwhile
             time.sleep(POLL)

@@ -29,7 +29,7 @@ from daemon.service.processes import spawn
 from daemon.service.valkey import Valkey
 from tests.servers import OwnPostgres, eventually
 
-READY_WITHIN = 30.0
+READY_WITHIN = 120.0
 
 
 class Template:
@@ -172,7 +172,7 @@ class Hosts:
 def spoil(http: str, channel: str, kind: str, count: int) -> None:
     """Have the next messages of a channel met with a fault of the provider."""
     body = json.dumps({"channel": channel, "kind": kind, "count": count}).encode()
-    with urlopen(Request(f"{http}/sandbox/faults", body, method="POST"), timeout=10) as answer:
+    with urlopen(Request(f"{http}/sandbox/faults", body, method="POST"), timeout=60) as answer:
         answer.read()
 
 
@@ -210,7 +210,7 @@ class Broker:
     def kill(self) -> None:
         assert self._valkey.pid
         os.kill(self._valkey.pid, signal.SIGKILL)
-        eventually(lambda: not self._valkey.alive, 5)
+        eventually(lambda: not self._valkey.alive)
 
     def start(self, *, empty: bool) -> None:
         self._valkey.stop()

@@ -11,7 +11,8 @@ import pytest
 from tests.acceptance.program import Answer, answered
 from tests.chaos import harm
 
-SECONDS = 300.0
+SECONDS = 1200.0
+"""For one run on a machine that is slow and busy; how much is harmed is said by --faults, not by the time."""
 
 
 def run(*args: object) -> Answer:
@@ -21,7 +22,7 @@ def run(*args: object) -> Answer:
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_faults_lose_nothing_and_repeat_nothing_unsaid(database: str) -> None:
-    done = run("--database", database, "--seed", 7, "--faults", 40, "--minutes", 1)
+    done = run("--database", database, "--seed", 7, "--faults", 40)
     assert done.code == 0, done.err
     figures = done.last
     assert figures["violations"] == 0
@@ -66,7 +67,7 @@ def sound(seed: int, how: tuple[object, ...]) -> Answer:
 
 def test_an_outage_of_days_loses_nothing() -> None:
     away = [word for kind in harm.AWAY for word in ("--kind", kind)]
-    done = run("--seed", 1, "--faults", 12, "--minutes", 0.5, *away)
+    done = run("--seed", 1, "--faults", 8, *away)
     assert done.code == 0, done.err
     assert harm.AWAY.keys() & done.last["by_kind"].keys()
 

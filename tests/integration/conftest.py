@@ -17,7 +17,7 @@ from daemon import clock
 from daemon.store.engine import open_engine
 from daemon.store.migrations import migrate
 from tests.integration.office import Office
-from tests.servers import postgres_url
+from tests.servers import PATIENCE, postgres_url
 
 DATABASES = ("sqlite", "postgresql")
 _copies = itertools.count()
@@ -75,9 +75,11 @@ def postgres(postgres_template: URL) -> Iterator[Engine]:
     server.dispose()
 
 
-def _without_syncing(connection: Any, _record: object) -> None:
+def _for_tests(connection: Any, _record: object) -> None:
     # Tests look at what is committed, never at what survives a power cut.
     connection.execute("PRAGMA synchronous=OFF")
+    # SQLite lets those who wait for a lock try at random: eight threads on a busy machine need more time.
+    connection.execute(f"PRAGMA busy_timeout={PATIENCE * 1000:.0f}")
 
 
 @pytest.fixture
@@ -85,7 +87,7 @@ def sqlite(sqlite_template: Path, tmp_path: Path) -> Iterator[Engine]:
     """A migrated SQLite file."""
     shutil.copy(sqlite_template, tmp_path / "duban.db")
     engine = open_engine(f"sqlite:///{tmp_path / 'duban.db'}")
-    event.listen(engine, "connect", _without_syncing)
+    event.listen(engine, "connect", _for_tests)
     engine.update_execution_options(compiled_cache=_compiled["sqlite"])
     yield engine
     engine.dispose()

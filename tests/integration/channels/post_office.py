@@ -13,6 +13,8 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from tests.servers import PATIENCE
+
 USER, PASSWORD = b"duban", b"hush"
 DRIP_SECONDS = 0.02
 
@@ -119,7 +121,9 @@ def post_office(
         options = {"tls_context": starttls, "require_starttls": True, "auth_required": True}
     if smtps:
         options = {"ssl_context": smtps, "auth_require_tls": False}  # it knows of TLS by STARTTLS only
-    controller = _Controller(office, hostname="127.0.0.1", authenticator=_authenticate, **options)
+    controller = _Controller(
+        office, hostname="127.0.0.1", authenticator=_authenticate, ready_timeout=PATIENCE, **options
+    )
     controller.start()
     office.port = controller.port
     office.hang_up = lambda: _hang_up(controller.loop, office)
@@ -139,4 +143,4 @@ def _hang_up(loop: asyncio.AbstractEventLoop, office: PostOffice) -> None:
                 _transport(server).abort()
         await asyncio.sleep(0)
 
-    asyncio.run_coroutine_threadsafe(abort(), loop).result(timeout=5)
+    asyncio.run_coroutine_threadsafe(abort(), loop).result(timeout=PATIENCE)

@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
 
+from tests.servers import PATIENCE
+
 DRIP_SECONDS = 0.02
 
 
@@ -70,6 +72,14 @@ class Handler(BaseHTTPRequestHandler):
 
 
 Behaviour = Callable[[Handler], None]
+
+
+def patience(behaviour: Behaviour) -> float:
+    """Return the seconds for a call that meets this: few only where nothing else ends it.
+
+    Even then it must be enough for the request to leave, on a machine that does other things.
+    """
+    return 2.0 if behaviour in (hang, drip_head, drip_body) else PATIENCE
 
 
 def answers(value: object, status: int = 200, **headers: str) -> Behaviour:

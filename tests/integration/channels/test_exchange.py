@@ -25,9 +25,11 @@ from tests.integration.channels.provider import (
     drip_head,
     endless,
     hang,
+    patience,
     provider,
     reset,
 )
+from tests.servers import PATIENCE, eventually
 
 SECRET = "T0KEN"
 
@@ -39,7 +41,7 @@ def exchange() -> Iterator[Exchange]:
     made.close()
 
 
-def post(exchange: Exchange, url: str, seconds: float = 5.0) -> Answer:
+def post(exchange: Exchange, url: str, seconds: float = PATIENCE) -> Answer:
     with deadline.within(seconds):
         return exchange.make(requests.Request("POST", f"{url}/send?access_token={SECRET}", data=b"{}"))
 
@@ -57,9 +59,9 @@ def test_what_left_and_was_not_answered_is_unknown_and_ends_in_time(
     gateway.will(behaviour)
     before = clock.monotonic()
     with pytest.raises(UnknownOutcomeError) as caught:
-        post(exchange, gateway.url, seconds=0.4)
-    assert clock.monotonic() - before < 2
-    assert len(gateway.asked) == 1
+        post(exchange, gateway.url, patience(behaviour))
+    assert clock.monotonic() - before < PATIENCE, "left to the server, it would not have ended"
+    assert eventually(lambda: len(gateway.asked) == 1)
     assert_silent_about_the_secret(caught.value)
 
 
@@ -70,15 +72,17 @@ def assert_silent_about_the_secret(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
-def unused_port() -> int:
+@pytest.fixture
+def deaf_port() -> Iterator[int]:
+    """A port where nobody listens, and that nobody else is given meanwhile."""
     with socket.socket() as here:
         here.bind(("127.0.0.1", 0))
-        return int(here.getsockname()[1])
+        yield here.getsockname()[1]
 
 
-def test_what_could_not_leave_is_tried_again(exchange: Exchange) -> None:
+def test_what_could_not_leave_is_tried_again(exchange: Exchange, deaf_port: int) -> None:
     with pytest.raises(DeliveryError, match="ConnectionRefused") as caught:
-        post(exchange, f"http://127.0.0.1:{unused_port()}")
+        post(exchange, f"http://127.0.0.1:{deaf_port}")
     assert not caught.value.permanent
     assert_silent_about_the_secret(caught.value)
 
@@ -91,7 +95,7 @@ def test_a_server_that_does_not_accept_is_tried_again_and_ends_in_time(exchange:
             before = clock.monotonic()
             with pytest.raises(DeliveryError):
                 post(exchange, f"https://127.0.0.1:{full.getsockname()[1]}", seconds=0.3)
-    assert clock.monotonic() - before < 2
+    assert clock.monotonic() - before < PATIENCE
 
 
 def test_a_connection_that_died_between_two_calls_is_opened_again(
@@ -150,14 +154,14 @@ def test_a_deadline_holds_over_tls(certificate: Path, behaviour: Behaviour) -> N
         told.will(behaviour)
         before = clock.monotonic()
         with pytest.raises(UnknownOutcomeError):
-            post(Exchange(certificate), told.url, seconds=0.4)
-        assert clock.monotonic() - before < 2
+            post(Exchange(certificate), told.url, patience(behaviour))
+        assert clock.monotonic() - before < PATIENCE
 
 
 def test_the_environment_has_no_say(
-    monkeypatch: pytest.MonkeyPatch, gateway: Provider, exchange: Exchange
+    monkeypatch: pytest.MonkeyPatch, gateway: Provider, exchange: Exchange, deaf_port: int
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{unused_port()}")
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{deaf_port}")
     gateway.will(answers({}))
     assert post(exchange, gateway.url).status == 200
 

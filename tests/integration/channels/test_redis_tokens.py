@@ -16,13 +16,13 @@ from daemon import clock
 from daemon.channels import deadline
 from daemon.errors import DeliveryError
 from jobs.tokens import RedisTokens
-from tests.servers import valkey_server
+from tests.servers import PATIENCE, valkey_server
 
 THREADS = 8
 
 
 def client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=2, retry=Retry(NoBackoff(), 0))
+    return redis.Redis.from_url(url, socket_timeout=PATIENCE, retry=Retry(NoBackoff(), 0))
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_the_lock_of_another_is_waited_for_no_longer_than_the_call_and_not_broke
     before = clock.monotonic()
     with deadline.within(0.2), pytest.raises(TimeoutError):
         RedisTokens(valkey).get("app", Provider().fetch)
-    assert clock.monotonic() - before < 2
+    assert clock.monotonic() - before < PATIENCE, "the lock would stay for ever"
     assert valkey.get("duban:token:app:lock") == b"another"
 
 

@@ -9,7 +9,7 @@ from daemon import clock
 from daemon.channels import Message
 from daemon.channels.tencent import TencentSms, TencentTemplate, authorization
 from daemon.errors import DeliveryError, UnknownOutcomeError
-from tests.integration.channels.provider import Asked, Behaviour, Provider, answers, hang, reset
+from tests.integration.channels.provider import Asked, Behaviour, Provider, answers, hang, patience, reset
 
 CONTENT = {"text": "您单位有2项督办事项将于8月31日到期。", "template": "due", "params": ["2", "8月31日"]}
 MESSAGE = Message("k1", "13800138000", "某人", CONTENT, items=(1, 2))
@@ -116,7 +116,7 @@ def test_no_verdict_on_the_number_is_an_unknown_outcome(
 ) -> None:
     gateway.will(behaviour)
     with pytest.raises(UnknownOutcomeError):
-        sms.send(Message("k1", "13800138000", "某人", CONTENT, timeout=0.4))
+        sms.send(Message("k1", "13800138000", "某人", CONTENT, timeout=patience(behaviour)))
 
 
 def test_a_sick_gateway_is_tried_again(sms: TencentSms, gateway: Provider) -> None:

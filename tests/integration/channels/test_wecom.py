@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 
 import pytest
@@ -10,7 +11,16 @@ from daemon.channels import Message
 from daemon.channels.tokens import MemoryTokens
 from daemon.channels.wecom import WeComChannel
 from daemon.errors import DeliveryError, UnknownOutcomeError
-from tests.integration.channels.provider import Behaviour, Handler, Provider, answers, cut, hang, reset
+from tests.integration.channels.provider import (
+    Behaviour,
+    Handler,
+    Provider,
+    answers,
+    cut,
+    hang,
+    patience,
+    reset,
+)
 
 CONTENT = {"title": "提醒", "description": "有2项", "url": "https://duban.panshi.example/n/1"}
 MESSAGE = Message("k1", "head0", "东宁街道主要负责人", CONTENT, items=(1, 2))
@@ -136,7 +146,7 @@ def test_a_card_that_left_and_was_not_answered_is_unknown(
 ) -> None:
     gateway.will(token("T1"), behaviour)
     with pytest.raises(UnknownOutcomeError):
-        make().send(Message("k1", "head0", "某人", CONTENT, timeout=0.4))
+        make().send(replace(MESSAGE, timeout=patience(behaviour)))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +158,7 @@ def test_without_a_token_nothing_has_left(
 ) -> None:
     gateway.will(behaviour)
     with pytest.raises(DeliveryError) as caught:
-        make().send(Message("k1", "head0", "某人", CONTENT, timeout=0.4))
+        make().send(replace(MESSAGE, timeout=patience(behaviour)))
     assert caught.value.permanent == permanent
     assert "hush" not in str(caught.value)
 
@@ -158,4 +168,4 @@ def test_a_stale_token_renewed_in_vain_is_not_an_unknown_outcome(
 ) -> None:
     gateway.will(token("T1"), verdict(42001), hang)
     with pytest.raises(DeliveryError):
-        make().send(Message("k1", "head0", "某人", CONTENT, timeout=0.4))
+        make().send(replace(MESSAGE, timeout=patience(hang)))

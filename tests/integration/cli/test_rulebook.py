@@ -23,6 +23,7 @@ from daemon.store import report
 from daemon.store.engine import open_engine, reading, writing
 from tests.integration.cli.conftest import CONFIG, DEMO, Office
 from tests.integration.cli.test_rules import change, folder
+from tests.servers import PATIENCE
 
 __all__ = ["folder"]
 REMIND = "remind:     {at: -3 workdays, "
@@ -418,7 +419,7 @@ def test_a_faulty_reload_under_load_changes_not_one_message(busy_office: Office,
     for moment in moments:
         running += [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
         busy_office.work(moment)
-    said = [process.communicate(timeout=60)[1] for process in running]
+    said = [process.communicate(timeout=PATIENCE)[1] for process in running]
     assert all("ladders.yaml:" in words for words in said)
     assert {process.returncode for process in running} == {1}
     assert len(undisturbed) > 100

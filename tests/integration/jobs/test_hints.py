@@ -16,9 +16,9 @@ import pytest
 import redis
 
 from daemon.service.valkey import Valkey
-from jobs.broker import HintBroker, connect
+from jobs.broker import HintBroker, Outage, connect
 from jobs.hints import Hints
-from tests.servers import eventually
+from tests.servers import PATIENCE, eventually
 
 NOWHERE = "unix:///nowhere/valkey.sock"
 
@@ -103,6 +103,35 @@ def test_after_a_restart_the_first_hint_goes_out(
     assert "redis is back" in caplog.messages
 
 
+def test_what_a_call_found_before_the_last_news_is_none(caplog: pytest.LogCaptureFixture) -> None:
+    """A thread may be held up between its answer and the note of it, while others see Redis go and come."""
+    caplog.set_level(logging.WARNING)
+    outage = Outage()
+
+    def fails() -> None:
+        with suppress(redis.ConnectionError), outage.watched():
+            raise redis.ConnectionError
+
+    def succeeds() -> None:
+        with outage.watched():
+            pass
+
+    with suppress(redis.ConnectionError), outage.watched():
+        fails()
+        succeeds()
+        raise redis.ConnectionError
+    assert not outage.lasts
+    fails()
+    with outage.watched():
+        succeeds()
+        fails()
+    assert outage.lasts
+    assert [message.split(";")[0] for message in caplog.messages] == [
+        *("redis is away", "redis is back"),
+        *("redis is away", "redis is back", "redis is away"),
+    ]
+
+
 def test_a_redis_that_takes_no_writes_is_away(broker: HintBroker) -> None:
     broker.client.config_set("maxmemory", "1")
     assert not Hints(broker)("sms", [1])
@@ -119,11 +148,10 @@ def test_hints_that_nobody_takes_do_not_pile_up(broker: HintBroker, caplog: pyte
     assert hints("sms", [3])
 
 
-def test_a_reply_that_is_lost_does_not_double_the_message(
-    valkey: Valkey, broker: HintBroker, tmp_path: Path
-) -> None:
+def test_a_reply_that_is_lost_does_not_double_the_message(valkey: Valkey, broker: HintBroker) -> None:
     """The connection is cut after Redis did its work: redis-py would by itself do it again."""
-    with CuttingProxy(valkey.url.removeprefix("unix://"), tmp_path / "proxy") as proxy:
+    target = valkey.url.removeprefix("unix://")
+    with CuttingProxy(target, Path(target).with_name("proxy")) as proxy:
         behind = connect(f"unix://{proxy.path}")
         behind.client.ping()
         behind._max_unpack_size()  # type: ignore[no-untyped-call]
@@ -153,7 +181,7 @@ class CuttingProxy:
     def __exit__(self, *_: object) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
 
     def cut_after(self, sign: bytes) -> None:
         self._cut = sign

@@ -6,20 +6,21 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from daemon import clock
 from daemon.service.valkey import Valkey
 from jobs.actors import register
 from jobs.broker import HintBroker, connect
 from jobs.hints import Hints
 from jobs.workers import Workers
 from tests.integration.jobs.test_hints import kill, waiting
-from tests.servers import eventually
+from tests.servers import PATIENCE, eventually
 
 WORKER = """
 import sys, time
@@ -40,7 +41,7 @@ with Signals() as signals:
     workers.start()
     while not signals.stopping:
         signals.wait(60)
-    raise SystemExit(0 if workers.stop(10) else 1)
+    raise SystemExit(0 if workers.stop(60) else 1)
 """
 
 
@@ -56,7 +57,7 @@ class Seen:
         for each in ids:
             if each in self.hold:
                 self.held.set()
-                assert self.hold[each].wait(10)
+                assert self.hold[each].wait(PATIENCE)
             self.ids.append(each)
 
     def has(self, *ids: int) -> bool:
@@ -80,7 +81,7 @@ def working(
     try:
         yield workers
     finally:
-        workers.stop(5)
+        workers.stop(PATIENCE)
 
 
 @pytest.fixture
@@ -100,19 +101,24 @@ def test_a_hint_calls_the_actor_with_its_channel_and_ids(broker: HintBroker) -> 
     assert broker.client.hlen("duban:sms.msgs") == 0, "acknowledged"
 
 
-def test_an_idle_worker_takes_a_hint_at_once(broker: HintBroker, seen: Seen) -> None:
-    hints = Hints(broker)
+def test_an_idle_worker_takes_a_hint_at_once(
+    broker: HintBroker, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks again after 20 ms at most, however long it has found nothing; the rest is the machine's."""
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        time.sleep(seconds)
+
+    monkeypatch.setattr("dramatiq.brokers.redis.time", SimpleNamespace(sleep=nap))
     with working(broker, seen, {"sms": 1}, idle_ms=20):
-        assert hints("sms", [0])
-        assert seen.has(0)
-        waits = []
-        for each in range(1, 12):
-            threading.Event().wait(0.05)  # idle again
-            since = clock.monotonic()
-            assert hints("sms", [each])
+        for each in range(3):
+            idle_since = len(naps)
+            assert eventually(lambda since=idle_since: len(naps) > since + 10)
+            assert Hints(broker)("sms", [each])
             assert seen.has(each)
-            waits.append(clock.monotonic() - since)
-    assert sorted(waits)[len(waits) // 2] < 0.1, "20 ms, and the haste of a loaded machine"
+    assert max(naps) <= 0.02
 
 
 def test_a_slow_channel_does_not_hold_up_another(broker: HintBroker, seen: Seen) -> None:
@@ -120,7 +126,7 @@ def test_a_slow_channel_does_not_hold_up_another(broker: HintBroker, seen: Seen)
     hints = Hints(broker, per_message=1)
     with working(broker, seen):
         assert hints("sms", range(10))
-        assert seen.held.wait(10)
+        assert seen.held.wait(PATIENCE)
         assert hints("email", range(100, 150))
         assert seen.has(*range(100, 150))
         assert not any(each in seen.ids for each in range(10))
@@ -129,7 +135,7 @@ def test_a_slow_channel_does_not_hold_up_another(broker: HintBroker, seen: Seen)
 
 
 def test_threads_of_a_channel_work_side_by_side(broker: HintBroker) -> None:
-    meet = threading.Barrier(3, timeout=10)
+    meet = threading.Barrier(3, timeout=PATIENCE)
     met: list[int] = []
 
     def run(_channel: str, ids: Sequence[int]) -> None:
@@ -189,20 +195,21 @@ def test_workers_may_start_before_redis(valkey: Valkey, broker: HintBroker, seen
         assert seen.has(1)
 
 
-def test_what_cannot_be_acknowledged_holds_up_nothing(valkey: Valkey, broker: HintBroker, seen: Seen) -> None:
+def test_what_cannot_be_acknowledged_holds_up_nothing(
+    valkey: Valkey, broker: HintBroker, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS", 2 * PATIENCE)
     seen.hold = {1: threading.Event()}
     hints = Hints(broker, per_message=1)
     with working(broker, seen, {"sms": 1}):
         assert hints("sms", [1])
-        assert seen.held.wait(10)
+        assert seen.held.wait(PATIENCE)
         kill(valkey)
         seen.release()
         assert seen.has(1)
         assert valkey.ensure()
-        since = clock.monotonic()
         assert hints("sms", [2])
-        assert seen.has(2)
-        assert clock.monotonic() - since < 3, "dramatiq would try to acknowledge again after 5 seconds"
+        assert seen.has(2), "dramatiq would first try to acknowledge again"
 
 
 def test_a_flush_does_not_break_workers(broker: HintBroker, seen: Seen) -> None:
@@ -210,7 +217,7 @@ def test_a_flush_does_not_break_workers(broker: HintBroker, seen: Seen) -> None:
     hints = Hints(broker, per_message=1)
     with working(broker, seen, {"sms": 1}):
         assert hints("sms", range(1, 9))
-        assert seen.held.wait(10)
+        assert seen.held.wait(PATIENCE)
         broker.client.flushall()
         broker.client.script_flush()
         seen.release()
@@ -222,9 +229,9 @@ def test_a_stop_finishes_what_is_in_hand_and_gives_back_the_rest(broker: HintBro
     seen.hold = {1: threading.Event()}
     with working(broker, seen, {"sms": 1}) as workers:
         assert Hints(broker, per_message=1)("sms", range(1, 41))
-        assert seen.held.wait(10)
+        assert seen.held.wait(PATIENCE)
         threading.Timer(0.05, seen.release).start()
-        assert workers.stop(10)
+        assert workers.stop(PATIENCE)
         left = [ids[0] for _, ids in waiting(broker, "sms")]
     assert sorted(seen.ids + left) == list(range(1, 41)), "each is done or waits, none is both"
     assert 1 in seen.ids
@@ -246,7 +253,7 @@ def test_a_stop_does_not_wait_for_ever(broker: HintBroker, seen: Seen) -> None:
     seen.hold = {1: threading.Event()}
     with working(broker, seen, {"sms": 1}) as workers:
         assert Hints(broker)("sms", [1])
-        assert seen.held.wait(10)
+        assert seen.held.wait(PATIENCE)
         assert not workers.stop(0.1)
         seen.release()
 
@@ -255,10 +262,10 @@ def test_a_stop_with_redis_away_ends(valkey: Valkey, broker: HintBroker, seen: S
     seen.hold = {1: threading.Event()}
     with working(broker, seen, {"sms": 1}) as workers:
         assert Hints(broker, per_message=1)("sms", range(1, 9))
-        assert seen.held.wait(10)
+        assert seen.held.wait(PATIENCE)
         kill(valkey)
         threading.Timer(0.05, seen.release).start()
-        assert workers.stop(5)
+        assert workers.stop(PATIENCE)
 
 
 def test_a_start_says_nothing_alarming(broker: HintBroker, caplog: pytest.LogCaptureFixture) -> None:
@@ -290,14 +297,14 @@ def said(process: subprocess.Popen[str]) -> str:
 
 def test_sigterm_drains_a_worker(valkey: Valkey, broker: HintBroker) -> None:
     with worker_process(valkey.url, 0.3) as process:
-        assert Hints(broker, per_message=1)("sms", [1, 2, 3, 4, 5])
+        assert Hints(broker, per_message=1)("sms", range(1, 101))
         assert said(process) == "began 1"
         os.kill(process.pid, signal.SIGTERM)
         assert said(process) == "ended 1"
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
         left = {ids[0] for _, ids in waiting(broker, "sms")}
     assert 1 not in left
-    assert 5 in left
+    assert 100 in left
 
 
 def test_what_a_killed_worker_held_comes_back(valkey: Valkey, seen: Seen) -> None:

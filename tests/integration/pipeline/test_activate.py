@@ -12,6 +12,7 @@ from daemon.domain.ladder import SubjectKind
 from daemon.errors import NotFoundError
 from daemon.store import agenda, tables
 from tests.integration.office import DUE, TOWN, ZONE, Office, at, rules
+from tests.servers import PATIENCE
 
 ASSIGNED = """
   case-assigned:
@@ -201,7 +202,7 @@ def test_activated_while_workers_send_nothing_goes_that_the_new_rules_do_not_say
         return after, sent
 
     def strike_out() -> None:
-        assert begun.wait(30)
+        assert begun.wait(PATIENCE)
         office.obey(DUE.replace("remind:", "early:").replace("-3 workdays", "-2 workdays"))
         active.set()
 

@@ -18,6 +18,7 @@ from daemon.store.deliveries import Claimed
 from daemon.store.engine import writing
 from tests.integration.office import Office
 from tests.integration.pipeline.test_people import vacate
+from tests.servers import PATIENCE
 
 TOLD = """
   told:
@@ -83,12 +84,12 @@ def at_once(*acts: Callable[[], object]) -> None:
     together = threading.Barrier(len(acts))
 
     def one(act: Callable[[], object]) -> object:
-        together.wait(10)
+        together.wait(PATIENCE)
         return act()
 
     with ThreadPoolExecutor(len(acts)) as pool:
         for each in [pool.submit(one, act) for act in acts]:
-            each.result(60)
+            each.result(PATIENCE)
 
 
 def test_of_sms_two_a_day_though_the_rules_do_not_say_so(office: Office) -> None:
@@ -317,7 +318,7 @@ def test_a_worker_who_counts_makes_the_other_wait(office: Office) -> None:
             assert counts(connection, weaker, office)
             other = pool.submit(alone, office, stronger)
             wait([other], 0.5)
-        assert other.result(60) is False
+        assert other.result(PATIENCE) is False
     assert alone(office, weaker) is True, "who has counted may count again"
 
 

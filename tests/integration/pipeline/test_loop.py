@@ -50,9 +50,12 @@ def test_a_tick_with_nothing_to_do_does_nothing(due: Office) -> None:
     assert hint.told == []
 
 
-def test_a_hint_is_given_again_when_it_must_have_been_lost(due: Office) -> None:
+def test_a_hint_is_given_again_when_it_must_have_been_lost(
+    due: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Redis was flushed, or was away: the database knows."""
-    hint = Hinted()
+    hint, wall = Hinted(), clock.wall()
+    monkeypatch.setattr(clock, "wall", lambda: wall)  # but for what passes here
     ticked(due, hint)
     due.wall_time_passes(timedelta(seconds=29))
     assert ticked(due, hint).hinted == 0

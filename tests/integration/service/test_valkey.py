@@ -75,7 +75,7 @@ def bury(owner: subprocess.Popen[str]) -> None:
 
 def test_it_listens_on_a_socket_of_its_owner_alone(server: Valkey, tmp_path: Path) -> None:
     assert setting(server, "port") == "0"
-    assert (tmp_path / "valkey" / "valkey.sock").stat().st_mode & 0o777 == 0o700
+    assert socket_path(tmp_path / "valkey").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "valkey").stat().st_mode & 0o777 == 0o700
 
 
@@ -158,8 +158,7 @@ def test_it_ends_with_an_owner_that_was_killed(tmp_path: Path) -> None:
 
 def test_the_next_start_works_right_after_an_owner_was_killed(tmp_path: Path) -> None:
     owner, pid = owner_of(tmp_path)
-    socket = tmp_path / "valkey" / "valkey.sock"
-    assert answers(socket)
+    assert answers(socket_path(tmp_path / "valkey"))
     bury(owner)
     with valkey_server(tmp_path) as server:
         assert gone(pid)
@@ -181,4 +180,4 @@ def test_a_stop_leaves_nothing_running(tmp_path: Path) -> None:
         pid = server.pid
     assert pid
     assert gone(pid)
-    assert not answers(tmp_path / "valkey" / "valkey.sock")
+    assert not answers(socket_path(tmp_path / "valkey"))

@@ -12,7 +12,7 @@ from daemon.store import deliveries
 from daemon.store.deliveries import Claimed
 from daemon.store.engine import reading, writing
 from tests.integration.office import DUE, Office
-from tests.servers import eventually
+from tests.servers import PATIENCE, eventually
 
 LEG = (
     "ladders.yaml",
@@ -41,7 +41,7 @@ def test_who_comes_second_waits_and_sees_that_all_have_failed(postgres: Engine, 
         seen.append(deliveries.leg_states(connection, sms.notice, 0))
         other.start()
         assert eventually(lambda: waits_for_a_lock(postgres))
-    other.join(10)
+    other.join(PATIENCE)
     assert [sorted(states) for states in seen] == [["failed", "sending"], ["failed", "failed"]]
 
 

@@ -235,7 +235,7 @@ GARBLED = st.builds(
 
 
 @given(GARBLED)
-@settings(max_examples=40, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_whatever_a_file_holds_only_our_own_faults_come_of_it(
     folder: Folder, garbled: tuple[str, float, float, str]
 ) -> None:

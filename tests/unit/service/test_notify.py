@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import os
 import socket
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from daemon import clock
 from daemon.service.notify import Notifier
+from tests.servers import PATIENCE, short_folder
 
 
 class Systemd:
@@ -18,7 +17,7 @@ class Systemd:
     def __init__(self, address: str) -> None:
         self.address = address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.settimeout(2)
+        self._socket.settimeout(PATIENCE)
         self._socket.bind("\0" + address[1:] if address.startswith("@") else address)
 
     def hears(self) -> list[str]:
@@ -38,8 +37,8 @@ class Systemd:
 
 @pytest.fixture(params=["path", "abstract"])
 def systemd(request: pytest.FixtureRequest) -> Iterator[Systemd]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = f"@duban-{os.getpid()}" if request.param == "abstract" else str(Path(folder) / "notify")
+    with short_folder("duban-") as folder:
+        path = f"@duban-{os.getpid()}" if request.param == "abstract" else str(folder / "notify")
         listener = Systemd(path)
         yield listener
         listener.close()

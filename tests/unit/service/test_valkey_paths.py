@@ -31,6 +31,11 @@ def test_a_path_too_long_in_bytes_moves_to_a_short_one(folder: Path) -> None:
     assert short != socket_path(folder / "other")
 
 
+def test_where_temporary_files_are_may_be_too_long_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/" + "x" * 100)
+    assert len(os.fsencode(socket_path(Path("/var/lib", "x" * 100)))) <= 107
+
+
 def test_the_configured_binary_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mine, theirs = program(tmp_path / "mine", "server"), program(tmp_path / "bin", "valkey-server")
     monkeypatch.setenv("PATH", str(theirs.parent))
