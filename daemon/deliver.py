@@ -45,6 +45,8 @@ NO_CHANNEL = "规则里已没有这个渠道"
 _OURS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 """What trying again does not mend."""
 RECORD_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+Looked = tuple[Look, list[Verdict], list[tuple[Claimed, str]]]
+"""A look, its verdicts, and what could not be judged, with the reason."""
 ChannelFactories = Callable[[RuleSet], Mapping[str, Callable[[], Channel]]]
 
 
@@ -219,16 +221,9 @@ class Deliverer:
         self, claimed: Sequence[Claimed], rule_set: RuleSet, state: mode.State, now: datetime
     ) -> list[Letter]:
         """Look once more at what is claimed, store what fell out, and render the rest."""
-        with reading(self.engine) as connection:
-            look = Look(connection, rule_set, claimed, now)
-            verdicts, broken = _judged(look, claimed)
+        look, verdicts, broken = self._look(claimed, rule_set, now)
         if any(verdict.changes for verdict in verdicts):
-            with writing(self.engine) as connection:
-                settings.take_turn(connection)
-                look = Look(connection, rule_set, claimed, now)  # what was to be dropped may hold again
-                verdicts, broken = _judged(look, claimed)
-                for verdict in verdicts:
-                    store_verdict(connection, verdict, now)
+            look, verdicts, broken = self._drop(claimed, rule_set, now)
         for one, why in broken:
             self._cannot_say(one, rule_set, now, why)
         if claimed[0].channel in rule_set.budgets:
@@ -241,6 +236,21 @@ class Deliverer:
             if letter := self._letter(verdict, look, renderer, rule_set, now):
                 letters.append(letter.rehearsed() if state.rehearsal else letter)
         return letters
+
+    def _look(self, claimed: Sequence[Claimed], rule_set: RuleSet, now: datetime) -> Looked:
+        with reading(self.engine) as connection:
+            look = Look(connection, rule_set, claimed, now)
+            return look, *_judged(look, claimed)
+
+    def _drop(self, claimed: Sequence[Claimed], rule_set: RuleSet, now: datetime) -> Looked:
+        """Store what a look finds that waited for its turn: what was to be dropped may hold again."""
+        with writing(self.engine) as connection:
+            settings.take_turn(connection)
+            look = Look(connection, rule_set, claimed, now)
+            verdicts, broken = _judged(look, claimed)
+            for verdict in verdicts:
+                store_verdict(connection, verdict, now)
+        return look, verdicts, broken
 
     def _letter(
         self, verdict: Verdict, look: Look, renderer: Renderer, rule_set: RuleSet, now: datetime

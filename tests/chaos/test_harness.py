@@ -71,7 +71,9 @@ def test_a_process_is_struck_at_the_so_manieth_pass_of_its_seam(tmp_path: Path, 
     assert not (tmp_path / "work-0.order").exists(), "its successor lives"
 
 
-def test_an_order_is_carried_out_or_taken_back_and_not_both(tmp_path: Path, monkeypatch) -> None:
+def test_an_order_is_carried_out_or_taken_back_and_not_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run once ended with a process dead of an order that nobody remembered."""
     mine, struck = seams.Seams(tmp_path, "work-0"), []
     monkeypatch.setattr(mine, "_strike", lambda order, _details: struck.append(order.id))

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 
-from tests.chaos.journal import Notice
+from tests.chaos.journal import ACTED, Notice
 from tests.chaos.oracle.budgets import Budgets, Message
 from tests.chaos.oracle.days import DAY, last_moment
 from tests.chaos.oracle.deadlines import PROMPT, Deadlines
@@ -113,13 +113,14 @@ class Ways:
     def _weaker_first(self) -> Iterator[Violation]:
         """Of two that were made for one person at once, and wanted the same channel, the stronger has it.
 
-        Judged where nothing kept either of them from being looked at, and nothing gave its room back.
+        Judged where nothing kept either of them from being looked at, and nothing gave its room back; nor was
+        anything entered at that instant, after which there may have been a second release.
         """
         for weak in self.budgets.messages:
             notice = self.evidence.notices.get(weak.notice or 0)
             if weak.exempt or weak.arrival.repeat or notice is None or notice.created_at is None:
                 continue
-            if self._was_held_up(notice, notice.created_at, weak):
+            if notice.created_at in self._entered or self._was_held_up(notice, notice.created_at, weak):
                 continue
             for other in self._made_with.get((notice.person, notice.created_at), ()):
                 if _rank(other) > _rank(notice) and self._was_put_behind(other, weak):
@@ -127,6 +128,12 @@ class Ways:
                     words += f" {self.evidence.clock(weak.at)}"
                     words += f", and the stronger {other.id} ({other.act}) did not"
                     yield Violation("weaker first", words, weak.at)
+
+    @cached_property
+    def _entered(self) -> Collection[datetime]:
+        """The instants at which anything was entered."""
+        acts = (record for record in self.evidence.journal.records if isinstance(record, ACTED))
+        return frozenset(record.at for record in acts)
 
     @cached_property
     def _made_with(self) -> Mapping[tuple[int, datetime], list[Notice]]:

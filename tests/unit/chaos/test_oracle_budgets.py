@@ -253,14 +253,23 @@ class TestWays:
         assert office.wrong() == wrong
 
 
-@pytest.mark.parametrize(("strong", "wrong"), [("urge", ["weaker first"]), ("notice", [])])
-def test_of_two_that_want_one_channel_at_once_the_stronger_has_it(strong: str, wrong: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("strong", "minute", "wrong"),
+    [
+        ("urge", "10:01", ["weaker first"]),
+        ("notice", "10:01", []),
+        ("urge", "10:00", []),  # a case was entered then: there may have been a release before, and one after
+    ],
+)
+def test_of_two_that_want_one_channel_at_once_the_stronger_has_it(
+    strong: str, minute: str, wrong: list[str]
+) -> None:
     """A reminder came by WeCom, and what was made with it waits for the next day."""
     ladder = TOLD.replace("act: notice", "act: reminder") + TOLD.replace("case-told", "case-urged").replace(
         "notice", strong
     )
-    office, made = Office(ladder, budgets="{wecom: {day: 1}, email: {day: 1}}"), at(f"{MONDAY} 10:00")
-    told(office, "A-1", f"{MONDAY} 10:00")
+    office, made = Office(ladder, budgets="{wecom: {day: 1}, email: {day: 1}}"), at(f"{MONDAY} {minute}")
+    told(office, "A-1", f"{MONDAY} 10:00", f"{MONDAY} {minute}")
     reminder = next(row for row in office.rows if isinstance(row, j.Item))
     assert reminder.notice
     office.said("case-urged.told", LIAISON, f"{TUESDAY} 08:35")
