@@ -102,7 +102,8 @@ def uncount(connection: Connection) -> None:
 def drop_pending(connection: Connection, now: datetime) -> int:
     """Drop what was on its way of ladders that began anew, and rehearsed notes; return how many notices.
 
-    A worker that has one in hand loses its claim, and sends it no more.
+    A worker that has one in hand loses its claim, and sends it no more. Nor is anything else of a rehearsed
+    notice tried again: the mail, say, of one that has been handed over by SMS.
     """
     stale = (
         select(_d.id)
@@ -119,7 +120,8 @@ def drop_pending(connection: Connection, now: datetime) -> int:
     )
     numbers = list(connection.execute(select(_n.id).where(ended)).scalars())
     connection.execute(update(notices).where(ended).values(state="dropped", reason=REHEARSED, ended_at=now))
-    mine = select(_n.id).where(_n.id == _v.notice_id, _n.state == "dropped").exists()
+    over = or_(_n.state == "dropped", _n.rehearsal)
+    mine = select(_n.id).where(_n.id == _v.notice_id, over).exists()
     connection.execute(
         update(deliveries)
         .where(_v.state.in_(("ready", "sending")), mine)

@@ -159,14 +159,21 @@ class Evidence:
         """Return the rows that may have settled what was owed: those decided while its epoch lasted.
 
         One decided at the very instant at which an epoch ended is of the next, if another can be of this one.
+        So is one whose scanner slept meanwhile: it decides by what it finds, and notes when it fell asleep.
         """
         filed = [(row, self._epochs(owed, row.decided_at)) for row in self._rows_by_rung.get(owed.name, ())]
         mine = [row for row, epochs in filed if max(epochs, default=None) == owed.epoch]
         return mine or [row for row, epochs in filed if owed.epoch in epochs]
 
     def _epochs(self, owed: Owed, at: datetime) -> set[int]:
-        states = within(self.world.states[owed.subject], at, at)
+        states = within(self.world.states[owed.subject], at, self._slept_until.get(at, at))
         return {s.epoch for state in states if (s := state.standings.get(owed.ladder))}
+
+    @cached_property
+    def _slept_until(self) -> Mapping[datetime, datetime]:
+        """Until when at the latest a scanner slept, by the instant at which it was stopped."""
+        sleeps = [f for f in self.faults if f.kind in ("pause", "two_rule_sets") and "scan" in f.target]
+        return {at: max(f.until for f in sleeps if f.at == at) for at in {f.at for f in sleeps}}
 
     @cached_property
     def _rows_by_rung(self) -> Mapping[RungName, list[Decided]]:

@@ -90,10 +90,16 @@ class Holding:
         for arrival in self.evidence.arrivals:
             message = f"a message came {self._where(arrival)}"
             if REHEARSED in arrival.text:
-                if not began.rehearsal or (live and self.looks.came_after(arrival, live)):
+                if not began.rehearsal or (live and self._was_taken_up_after(arrival, live)):
                     yield Violation("rehearsal", f"{message}, marked, though we are live", arrival.at)
             elif began.rehearsal and (live is None or _came_before(arrival, live)):
                 yield Violation("rehearsal", f"{message}, unmarked, in rehearsal", arrival.at)
+
+    def _was_taken_up_after(self, arrival: Arrival, live: WentLive) -> bool:
+        """Whether a message was looked at after going live, or tried again (frozen bytes are not)."""
+        tries = self.evidence.tries.get((arrival.notice or 0, arrival.channel), ())
+        again = any(live.at < each.opened_at <= arrival.at for each in tries)
+        return again or self.looks.came_after(arrival, live)
 
     def _rehearsed_for_good(self) -> Iterator[Violation]:
         """What came with the mark does not count: its ladders begin anew."""

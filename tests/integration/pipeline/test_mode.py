@@ -20,7 +20,7 @@ from daemon.errors import UnknownOutcomeError
 from daemon.store import holds, mode
 from daemon.store.engine import open_engine, reading, writing
 from daemon.store.tables import attempts, deliveries
-from tests.integration.office import Office, at
+from tests.integration.office import DUE, Office, at
 
 LETTER = """
   case-due:
@@ -210,6 +210,18 @@ def test_bytes_frozen_in_rehearsal_never_reach_anybody(rehearsing: Office) -> No
     rehearsing.run("2018-08-29 12:00")
     assert [REHEARSAL in str(h.message.content) for h in rehearsing.wire.taken] == [False]
     assert rehearsing.news() == ["孙联络 wecom: A-1 remind"]
+
+
+def test_what_was_rehearsed_by_sms_is_not_mailed_once_we_are_live(rehearsing: Office) -> None:
+    """Nobody knows whether the mail of a joined leg arrived: in rehearsal it would be sent again."""
+    rehearsing.obey(DUE, ("ladders.yaml", "legs: [wecom, sms+email]", "legs: [sms+email]"))
+    rehearsing.wire.answers("email", UnknownOutcomeError("超时"))
+    rehearsing.run("2018-08-28 09:10")
+    assert sorted(rehearsing.deliveries()) == ["email ready", "sms sent"]
+    go_live(rehearsing, "2018-08-28 09:10")
+    rehearsing.wire.taken.clear()
+    rehearsing.run("2018-08-28 12:00")
+    assert [REHEARSAL in str(h.message.content) for h in rehearsing.wire.taken] == [False, False]
 
 
 def test_a_worker_that_has_rehearsed_letters_in_hand_sends_them_no_more(rehearsing: Office) -> None:

@@ -139,6 +139,16 @@ class TestFaults:
         office.said("case-due.remind", LIAISON, "2018-08-28 09:11", repeat=marked)
         assert sorted(office.wrong()) == wrong
 
+    @pytest.mark.parametrize(("slept", "missed"), [("scan-0", []), ("work-0", ["08-28 remind liaison"])])
+    def test_a_scanner_that_slept_notes_when_it_fell_asleep(self, slept: str, missed: list[str]) -> None:
+        """It is stopped before it reads, and finds the deadline that was set meanwhile."""
+        asleep, awake = "2018-08-28 08:00", "2018-08-28 08:40"
+        office = (
+            Office().case(due="2018-09-28", when="2018-08-20").fault("pause", asleep, awake, target=slept)
+        )
+        office.happen("A-1", "due_set", "2018-08-28 08:30", due="2018-08-31").close("A-1", "2018-08-29 12:00")
+        assert office.said("case-due.remind", LIAISON, "2018-08-28 09:10", decided=asleep).must() == missed
+
     def test_what_the_provider_refused_has_not_arrived(self) -> None:
         office = Office().case().said("case-due.remind", LIAISON, "2018-08-28 09:10", taken=False)
         assert office.must()[0] == "08-28 remind liaison"
@@ -284,6 +294,24 @@ def test_nothing_of_a_case_that_came_after_going_live_bears_the_mark() -> None:
     office.records.append(j.WentLive(at("2018-08-10"), False, ()))
     office.case().said("case-due.remind", LIAISON, "2018-08-28 09:12", text="【演练】")
     assert office.wrong() == ["rehearsal"]
+
+
+@pytest.mark.parametrize(("live", "wrong"), [("09:10", ["rehearsal"]), ("09:12", [])])
+def test_what_was_rehearsed_is_not_tried_again_once_we_are_live(live: str, wrong: list[str]) -> None:
+    """Nobody knows of the first try, and its bytes are frozen: they were looked at in rehearsal."""
+    office = Office().case()
+    office.records[0] = replace(office.records[0], rehearsal=True)
+    office.fault("provider_timeout", "2018-08-28 09:10", target="wecom", doubt=True)
+    wall, anew = at("2026-11-24 12:00"), (j.Anew("case", "A-1", "case-due"),)  # all within a second
+    office.said("case-due.remind", LIAISON, "2018-08-28 09:11", text="【演练】", repeat=True, wall=wall)
+    office.records.append(j.WentLive(at(f"2018-08-28 {live}"), False, anew, wall_before=wall, wall=wall))
+    item = next(row for row in office.rows if isinstance(row, j.Item))
+    for number, outcome in enumerate(("unknown", "sent")):
+        tried = at(f"2018-08-28 09:1{number}")
+        office.rows.append(
+            j.Attempt(80 + number, item.notice or 0, "wecom", number + 1, tried, tried, outcome)
+        )
+    assert [kind for kind in office.wrong() if kind == "rehearsal"] == wrong
 
 
 def note(office: Office, when: str, text: str) -> Office:
