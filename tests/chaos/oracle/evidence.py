@@ -158,16 +158,17 @@ class Evidence:
     def rows(self, owed: Owed) -> list[Decided]:
         """Return the rows that may have settled what was owed: those decided while its epoch lasted.
 
-        One decided at the very instant at which an epoch ended is of the next, if another can be of this one.
-        So is one whose scanner slept meanwhile: it decides by what it finds, and notes when it fell asleep.
+        One decided at the very instant at which an epoch ended is of the next, if another can be of this one;
+        by an undo, the next may be an earlier one again. So is one whose scanner slept meanwhile: it decides
+        by what it finds, and notes when it fell asleep.
         """
         filed = [(row, self._epochs(owed, row.decided_at)) for row in self._rows_by_rung.get(owed.name, ())]
-        mine = [row for row, epochs in filed if max(epochs, default=None) == owed.epoch]
+        mine = [row for row, epochs in filed if epochs and epochs[-1] == owed.epoch]
         return mine or [row for row, epochs in filed if owed.epoch in epochs]
 
-    def _epochs(self, owed: Owed, at: datetime) -> set[int]:
+    def _epochs(self, owed: Owed, at: datetime) -> list[int]:
         states = within(self.world.states[owed.subject], at, self._slept_until.get(at, at))
-        return {s.epoch for state in states if (s := state.standings.get(owed.ladder))}
+        return [s.epoch for state in states if (s := state.standings.get(owed.ladder))]
 
     @cached_property
     def _slept_until(self) -> Mapping[datetime, datetime]:

@@ -289,6 +289,19 @@ def test_who_is_told_of_what_is_stuck() -> None:
 GAP = "1. 应发通知无人可收：head（1件）"
 
 
+def test_what_two_undos_bring_back_is_each_of_its_own_deadline() -> None:
+    """What is decided at the instant of an undo is of the deadline that it restores."""
+    office = Office(DUE.partition("      head:")[0].replace("      remind:  {at: -3 workdays", "#"))
+    office.case(due="2018-08-24").happen("A-1", "extended", "2018-08-21 10:00", due="2018-08-27")
+    office.happen("A-1", "extended", "2018-08-21 11:00", due="2018-08-28")
+    office.said("case-due.overdue", LIAISON, "2018-08-29 09:10", version=3)
+    for day, following, version in (("08-29", "08-30", 2), ("08-30", "08-31", 1)):
+        undone = f"2018-{day} 11:00"
+        office.happen("A-1", "undone", undone)
+        office.said("case-due.overdue", LIAISON, f"2018-{following} 09:10", decided=undone, version=version)
+    assert office.judged() == []
+
+
 def test_nothing_of_a_case_that_came_after_going_live_bears_the_mark() -> None:
     office = Office()
     office.records.append(j.WentLive(at("2018-08-10"), False, ()))
