@@ -243,7 +243,7 @@ class Deliverer:
             return look, *_judged(look, claimed)
 
     def _drop(self, claimed: Sequence[Claimed], rule_set: RuleSet, now: datetime) -> Looked:
-        """Store what a look finds that waited for its turn: what was to be dropped may hold again."""
+        """Look again, now that nobody can take a fact back, and store what falls out."""
         with writing(self.engine) as connection:
             settings.take_turn(connection)
             look = Look(connection, rule_set, claimed, now)

@@ -53,6 +53,7 @@ def go_live(
     ``catch_up``: by default, only a database that was live before does.
     """
     settings.take_turn(connection)
+    rehearsal.hold_deliveries(connection)
     if catch_up is None:
         catch_up = mode.read(connection).was_live
     zone = next(iter(rule_set.campaigns.values())).zone

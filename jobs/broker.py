@@ -50,7 +50,7 @@ class Outage:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._turns = 0
+        self._turns = 0  # of coming and going: odd while it is away
 
     @property
     def lasts(self) -> bool:

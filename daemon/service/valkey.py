@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 _SUN_PATH = 107
 """The longest path of a Unix socket, in bytes; the kernel's 108 include the closing zero."""
 
-_SHORTEST = Path("/tmp")  # noqa: S108  # nosec B108 # _private() lets nobody else in
+_SHORTEST = Path("/tmp")  # noqa: S108  # nosec B108 # short whatever TMPDIR says; _private() lets nobody else in
 _READY_WITHIN = 15.0
 _ORPHAN_ENDS_WITHIN = 5.0
 _PAUSE = 0.005

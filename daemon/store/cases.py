@@ -26,7 +26,7 @@ from daemon.domain.plan import Standing
 from daemon.domain.standing import Move
 from daemon.domain.workdays import WorkdayCalendar, local_day
 from daemon.errors import RefusedError
-from daemon.store import agenda, events, mode, notices, tally
+from daemon.store import agenda, events, mode, notices, settings, tally
 from daemon.store.agenda import AgendaRow
 from daemon.store.engine import chunks
 from daemon.store.facts import case_of
@@ -158,6 +158,8 @@ def happen(
 ) -> Case:
     """Let an event that has passed the gate happen: case, tally, agenda and the event's own row."""
     after = apply(case, event)
+    if move is Move.RETURNED:
+        settings.take_turn(connection)
     standings = agenda.move(
         connection, subject_of(case), ladders, move, case.anchors, after.anchors, now, zone
     )
@@ -267,6 +269,7 @@ def undo(
     if last is None or "before" not in last.data:
         return None
     before = thaw(last.data["before"])
+    settings.take_turn(connection)
     connection.execute(update(cases).where(cases.c.id == case.id).values(**values(before)))
     tally.add(connection, booked(case, before, last.effective_on, tally.known_from(now, zone)))
     live = mode.read(connection).live
@@ -290,13 +293,14 @@ def undo(
     events.mark_undone(connection, last.id, undoing)
     if last.kind == EventKind.SIGNED:
         _unsign(connection, case, last.recorded_at)
-    _look_again(connection, case, now)
+    _look_again(connection, case, now, unsigned=last.kind == EventKind.SIGNED)
     return before
 
 
-def _look_again(connection: Connection, case: Case, now: datetime) -> None:
+def _look_again(connection: Connection, case: Case, now: datetime, *, unsigned: bool = False) -> None:
     subject = subject_of(case)
-    notices.look_again(connection, subject, agenda.standings_of(connection, subject), now)
+    standings = agenda.standings_of(connection, subject)
+    notices.look_again(connection, subject, standings, now, unsigned=unsigned)
 
 
 def _unsign(connection: Connection, case: Case, at: datetime | None = None) -> None:

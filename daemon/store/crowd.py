@@ -18,7 +18,7 @@ from daemon.domain.ladder import Ladder, SubjectKind
 from daemon.domain.plan import Standing
 from daemon.domain.standing import Move
 from daemon.domain.workdays import WorkdayCalendar
-from daemon.store import agenda, events, tally
+from daemon.store import agenda, events, settings, tally
 from daemon.store import cases as on_file
 from daemon.store.agenda import AgendaRow
 from daemon.store.engine import chunks
@@ -145,6 +145,8 @@ class Crowd:
         """
         changed = [each for each in self._members.values() if each.past]
         known = [each for each in changed if each.case.id]
+        if any(Move.RETURNED in each.moves for each in known):
+            settings.take_turn(self.connection)
         ids = {each.case.no: each.case.id for each in changed}
         ids |= self._put_new([each for each in changed if not each.case.id])
         on_file.update_all(self.connection, [each.case for each in known])

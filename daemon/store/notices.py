@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,7 +31,6 @@ from daemon.domain.flood import Hold
 from daemon.domain.ladder import Act, Audience, Part, Role, Subject, SubjectKind
 from daemon.domain.people import Recipient
 from daemon.domain.plan import Reason, ReasonCode, Standing
-from daemon.store import settings
 from daemon.store.engine import chunks
 from daemon.store.tables import (
     Instant,
@@ -562,28 +561,35 @@ def _note_doubt(connection: Connection, leaving: ColumnElement[bool]) -> None:
         connection.execute(update(items).where(_i.id == number).values(doubt=sorted(channels)))
 
 
-_TAKEN_BACK = (
-    ReasonCode.CONDITION,
-    ReasonCode.ANCHOR_MOVED,
-    ReasonCode.SIGNED,
-    ReasonCode.COPY_OF_NOTHING,
-)
+_TAKEN_BACK = (ReasonCode.CONDITION, ReasonCode.ANCHOR_MOVED)
+_UNSIGNED = (*_TAKEN_BACK, ReasonCode.SIGNED, ReasonCode.COPY_OF_NOTHING)
+"""What a signature silenced comes back with that signature alone: a move takes signatures with it."""
 
 
 def look_again(
-    connection: Connection, subject: Subject, standings: Mapping[str, Standing], now: datetime
+    connection: Connection,
+    subject: Subject,
+    standings: Mapping[str, Standing],
+    now: datetime,
+    *,
+    unsigned: bool = False,
 ) -> None:
-    """Let what was dropped for a fact that has been taken back be judged once more.
+    """Let what was dropped for a fact that was taken back (``unsigned``: a signature) be judged once more.
 
     An occurrence is settled once. What fell out of it only because of a fact that did not hold (a case
-    submitted by mistake, or returned the same day) would otherwise never be said.
+    submitted by mistake, or returned the same day) would otherwise never be said. The caller has his turn
+    (``settings.take_turn``).
     """
-    settings.take_turn(connection)
-    _revive(connection, subject, standings)
+    _revive(connection, subject, standings, _UNSIGNED if unsigned else _TAKEN_BACK)
     _reopen_gaps(connection, subject, standings, now)
 
 
-def _revive(connection: Connection, subject: Subject, standings: Mapping[str, Standing]) -> None:
+def _revive(
+    connection: Connection,
+    subject: Subject,
+    standings: Mapping[str, Standing],
+    reasons: Collection[ReasonCode],
+) -> None:
     d = decisions.c
     query = (
         select(_i.id, d.ladder, d.anchor_version, d.instant)
@@ -592,7 +598,7 @@ def _revive(connection: Connection, subject: Subject, standings: Mapping[str, St
             d.subject_kind == subject.kind,
             d.subject_id == subject.id,
             _i.state == "dropped",
-            _i.reason["code"].as_string().in_([code.value for code in _TAKEN_BACK]),
+            _i.reason["code"].as_string().in_([code.value for code in reasons]),
         )
     )
     again = [number for number, *decided in connection.execute(query) if _still_stands(standings, *decided)]

@@ -28,6 +28,12 @@ _OF_ROW = and_(_SAME_ROW, _d.anchor_version == _c.anchor_version)
 REHEARSED = {"code": ReasonCode.REHEARSED.value}
 
 
+def hold_deliveries(connection: Connection) -> None:
+    """Hold what is under way: who claims any of it meanwhile finds that we are live, and leaves it."""
+    under_way = select(_v.id).where(_v.state.in_(("ready", "sending"))).order_by(_v.id)
+    connection.execute(under_way.with_for_update())
+
+
 def handed_over(connection: Connection) -> int:
     """Count the notices that rehearsal handed over."""
     query = select(func.count()).select_from(notices).where(_n.rehearsal, _n.state.in_(HANDED_OVER))
@@ -111,7 +117,10 @@ def drop_pending(connection: Connection, now: datetime) -> int:
         .where(_d.id == _i.decision_id, _d.anchor_version < _c.anchor_version)
         .exists()
     )
-    dropped = update(items).where(_i.state == "open", stale)
+    rehearsed = (
+        select(_n.id).where(_n.id == _i.notice_id, _n.rehearsal).exists()
+    )  # of an anchor undone, perhaps
+    dropped = update(items).where(_i.state == "open", or_(stale, rehearsed))
     connection.execute(dropped.values(state="dropped", reason=REHEARSED, closed_at=now))
     nothing_left = ~select(_i.id).where(_i.notice_id == _n.id, _i.state == "open").exists()
     ended = or_(

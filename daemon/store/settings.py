@@ -44,9 +44,9 @@ def lock(connection: Connection, name: str) -> None:
 
 
 def take_turn(connection: Connection) -> None:
-    """Until this transaction ends, nobody else releases, drops what is not to be said, or takes that back.
+    """Hold the one lock of those who drop items for a fact, and those who take a fact back.
 
-    Else what a worker drops by a fact of a moment ago would stay so, though an undo took the fact back
-    meanwhile and found nothing dropped yet. Who has changed a case or a filing takes his turn last.
+    Without it a worker could drop, by a fact already taken back, what the undo has just looked for and not
+    found. Before it nobody holds more than the row of his own case or filing: else two wait for each other.
     """
     lock(connection, "release")

@@ -14,7 +14,7 @@ from daemon.domain.ladder import Ladder, Subject, SubjectKind
 from daemon.domain.standing import Move
 from daemon.domain.workdays import local_day, midnight
 from daemon.errors import RefusedError
-from daemon.store import agenda, events, notices, people
+from daemon.store import agenda, events, notices, people, settings
 from daemon.store.facts import Matter, matter_of
 from daemon.store.tables import agenda as agenda_table
 from daemon.store.tables import campaigns, subjects
@@ -195,6 +195,8 @@ def change_filing(
     same = (subjects.c.id == matter.id, subjects.c.state == matter.state)
     if not connection.execute(update(subjects).where(*same).values(**values)).rowcount:
         raise RefusedError("这项报送刚刚被别人改动，请重新查看后再办")
+    if move is Move.RETURNED:
+        settings.take_turn(connection)
     agenda.move(connection, subject, ladders, move, before, after, now, campaign.zone)
     events.record(connection, subject, kind, on, now, by=by, note=note, data={"was": matter.state})
     if move is Move.RETURNED:

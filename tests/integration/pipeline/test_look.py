@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
+from itertools import count
+
 import pytest
 
 from daemon.domain.case import EventKind
@@ -10,6 +13,7 @@ from daemon.look import Look, Verdict
 from daemon.store import tables
 from daemon.store.deliveries import Claimed
 from tests.integration.office import DUE, TOWN, ZONE, Office
+from tests.servers import PATIENCE
 
 COPIED = """
   case-due:
@@ -325,20 +329,43 @@ def test_of_a_joined_leg_one_channel_says_it_while_the_other_finds_it_stale(offi
     assert office.items() == ["孙联络 A-1 remind said"]
 
 
-def test_what_is_taken_back_while_a_worker_looks_is_said(office: Office, monkeypatch) -> None:
-    """He has seen the case submitted, and would drop what the undo has just found not dropped yet."""
+@pytest.mark.parametrize("look_number", [1, 2])
+def test_what_is_taken_back_while_a_worker_looks_is_said(
+    office: Office, monkeypatch, look_number: int
+) -> None:
+    """He has seen the case submitted, and would drop what the undo finds not dropped yet.
+
+    It comes after his first look, and is seen at the second; or it waits until he has dropped.
+    """
     released(office)
     office.happen("A-1", EventKind.SUBMITTED)
-    judge, undo = Look.judge, iter([lambda: office.undo("A-1")])
+    judge, looks, undone = Look.judge, count(1), []
 
     def judge_slowly(look: Look, claimed: Claimed) -> Verdict:
         verdict = judge(look, claimed)
-        next(undo, lambda: None)()
+        if next(looks) == look_number:
+            undone.append(pool.submit(office.undo, "A-1"))
+            wait(undone, 0.5)
         return verdict
 
-    monkeypatch.setattr(Look, "judge", judge_slowly)
+    with ThreadPoolExecutor(1) as pool, monkeypatch.context() as patch:
+        patch.setattr(Look, "judge", judge_slowly)
+        office.deliver()
+        undone[0].result(PATIENCE)
     office.tick()
     assert office.sent() == ["孙联络 wecom: A-1 remind"]
+
+
+@pytest.mark.parametrize("event", [EventKind.MOVED, EventKind.SUSPENDED])
+def test_the_undo_of_something_else_tells_no_signer_again(office: Office, event: EventKind) -> None:
+    released(office, COPIED)
+    office.sign("A-1", "孙联络")
+    office.tick()
+    more = {"unit": office.units[ZONE], "due": "2018-10-31"} if event is EventKind.MOVED else {}
+    office.happen("A-1", event, **more)
+    office.undo("A-1")
+    office.tick()
+    assert office.sent() == []
 
 
 def test_a_signature_taken_back_is_asked_for_again(office: Office) -> None:

@@ -224,6 +224,18 @@ def test_what_was_rehearsed_by_sms_is_not_mailed_once_we_are_live(rehearsing: Of
     assert [REHEARSAL in str(h.message.content) for h in rehearsing.wire.taken] == [False, False]
 
 
+def test_what_was_rehearsed_of_a_deadline_taken_back_since_comes_to_an_end(rehearsing: Office) -> None:
+    rehearsing.at("2018-08-27 09:00").extend("A-1", "2018-09-03")
+    rehearsing.wire.answers("wecom", UnknownOutcomeError("超时"))
+    rehearsing.run("2018-08-29 09:10")
+    rehearsing.undo("A-1")
+    assert rehearsing.deliveries() == ["wecom ready"]
+    go_live(rehearsing, "2018-08-29 09:10")
+    assert rehearsing.deliveries() == ["wecom dropped"]
+    assert rehearsing.items() == ["孙联络 A-1 remind dropped rehearsed"]
+    assert rehearsing.notices() == ["孙联络 wecom dropped"]
+
+
 def test_a_worker_that_has_rehearsed_letters_in_hand_sends_them_no_more(rehearsing: Office) -> None:
     rehearsing.at("2018-08-28 09:10")
     rehearsing.prepare()

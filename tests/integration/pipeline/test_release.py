@@ -12,6 +12,7 @@ from daemon.errors import StaleRulesError
 from daemon.release import Candidate, _Office, release
 from daemon.store import tables
 from tests.integration.office import DUE, ZONE, Office
+from tests.servers import PATIENCE
 
 TWO_LADDERS = (
     DUE
@@ -109,7 +110,7 @@ def test_what_is_taken_back_while_a_release_looks_is_said(office: Office, monkey
     with ThreadPoolExecutor(1) as pool, monkeypatch.context() as patch:
         patch.setattr(_Office, "candidates", look_slowly)
         office.release()
-        undone[0].result(60)
+        undone[0].result(PATIENCE)
     office.tick()
     assert office.sent() == ["孙联络 wecom: A-1 remind"]
 
