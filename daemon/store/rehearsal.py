@@ -117,9 +117,8 @@ def drop_pending(connection: Connection, now: datetime) -> int:
         .where(_d.id == _i.decision_id, _d.anchor_version < _c.anchor_version)
         .exists()
     )
-    rehearsed = (
-        select(_n.id).where(_n.id == _i.notice_id, _n.rehearsal).exists()
-    )  # of an anchor undone, perhaps
+    # Perhaps of an anchor that was undone since: then no ladder of it begins anew.
+    rehearsed = select(_n.id).where(_n.id == _i.notice_id, _n.rehearsal).exists()
     dropped = update(items).where(_i.state == "open", or_(stale, rehearsed))
     connection.execute(dropped.values(state="dropped", reason=REHEARSED, closed_at=now))
     nothing_left = ~select(_i.id).where(_i.notice_id == _n.id, _i.state == "open").exists()

@@ -15,7 +15,9 @@ import shutil
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -42,6 +44,7 @@ from daemon.sheets import Kind, PersonRow, Sheet, UnitRow
 from daemon.store import agenda, cases, decisions, facts, mode, people, registry, tables
 from daemon.store.agenda import AgendaRow
 from daemon.store.engine import reading, writing
+from tests.servers import PATIENCE
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 ROOT = Path(__file__).parents[2]
@@ -104,6 +107,22 @@ ADDRESSES = ("phone", "email", "wecom")
 def at(words: str) -> datetime:
     """Return a moment of local time: ``2018-12-27 09:10``, or the midnight that begins ``2018-12-27``."""
     return datetime.fromisoformat(words).replace(tzinfo=SHANGHAI)
+
+
+@contextmanager
+def meanwhile(act: Callable[[], object]) -> Iterator[Callable[[], object]]:
+    """Yield what begins an act beside us, and lets it get as far as it can; in the end it is done."""
+    begun: list[Future[object]] = []
+
+    def begin() -> None:
+        begun.append(pool.submit(act))
+        wait(begun, 0.5)
+
+    with ThreadPoolExecutor(1) as pool:
+        yield begin
+        assert begun, "it began"
+        for each in begun:
+            each.result(PATIENCE)
 
 
 def on(words: str) -> date:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import count
 
 import pytest
@@ -12,8 +11,7 @@ from daemon.errors import DeliveryError
 from daemon.look import Look, Verdict
 from daemon.store import tables
 from daemon.store.deliveries import Claimed
-from tests.integration.office import DUE, TOWN, ZONE, Office
-from tests.servers import PATIENCE
+from tests.integration.office import DUE, TOWN, ZONE, Office, meanwhile
 
 COPIED = """
   case-due:
@@ -339,19 +337,17 @@ def test_what_is_taken_back_while_a_worker_looks_is_said(
     """
     released(office)
     office.happen("A-1", EventKind.SUBMITTED)
-    judge, looks, undone = Look.judge, count(1), []
+    judge, looks = Look.judge, count(1)
 
     def judge_slowly(look: Look, claimed: Claimed) -> Verdict:
         verdict = judge(look, claimed)
         if next(looks) == look_number:
-            undone.append(pool.submit(office.undo, "A-1"))
-            wait(undone, 0.5)
+            undo()
         return verdict
 
-    with ThreadPoolExecutor(1) as pool, monkeypatch.context() as patch:
+    with meanwhile(lambda: office.undo("A-1")) as undo, monkeypatch.context() as patch:
         patch.setattr(Look, "judge", judge_slowly)
         office.deliver()
-        undone[0].result(PATIENCE)
     office.tick()
     assert office.sent() == ["孙联络 wecom: A-1 remind"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,8 +11,7 @@ from daemon.domain.case import EventKind
 from daemon.errors import StaleRulesError
 from daemon.release import Candidate, _Office, release
 from daemon.store import tables
-from tests.integration.office import DUE, ZONE, Office
-from tests.servers import PATIENCE
+from tests.integration.office import DUE, ZONE, Office, meanwhile
 
 TWO_LADDERS = (
     DUE
@@ -100,17 +99,15 @@ def test_what_is_taken_back_while_a_release_looks_is_said(office: Office, monkey
     ready(office).scan()
     office.happen("A-1", EventKind.SUBMITTED)
     office.scan()
-    candidates, undone = _Office.candidates, []
+    candidates = _Office.candidates
 
     def look_slowly(mine: _Office, *about: Any) -> list[Candidate]:
-        undone.append(pool.submit(office.undo, "A-1"))
-        wait(undone, 0.5)
+        undo()
         return candidates(mine, *about)
 
-    with ThreadPoolExecutor(1) as pool, monkeypatch.context() as patch:
+    with meanwhile(lambda: office.undo("A-1")) as undo, monkeypatch.context() as patch:
         patch.setattr(_Office, "candidates", look_slowly)
         office.release()
-        undone[0].result(PATIENCE)
     office.tick()
     assert office.sent() == ["孙联络 wecom: A-1 remind"]
 
