@@ -137,6 +137,7 @@ def _retry(engine: Engine, rule_set: RuleSet, gaps: Sequence[Gap], now: datetime
         earlier = decisions.load(connection, [decision for decision, _, _ in mine])
         heirs, closed = _Office(connection, rule_set, earlier.values(), now).retry(mine, earlier)
         notices.put_heirs(connection, heirs, now)
+        notices.revive_copies(connection, {gap[0] for gap in mine if closed.get(gap) == notices.REACHED})
         notices.close_gaps(connection, closed, now)
         notices.mark_tried(connection, mine)
 

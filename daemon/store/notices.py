@@ -501,12 +501,12 @@ def signed(connection: Connection, subjects: Iterable[Subject]) -> set[tuple[Sub
 def put_heirs(connection: Connection, heirs: Sequence[NewItem], now: datetime) -> None:
     """Open items for those who hold a seat now.
 
-    Who held it before, too, is told after all; who has been told, or will be, by another line, is not told
-    again.
+    Who held it before, too, is told after all, and so is whose copy fell out as nobody was told; who has been
+    told, or will be, by another line, is not told again.
     """
     for heir in heirs:
         decision, person = heir.decision, heir.recipient.person
-        left = _i.reason["code"].as_string() == ReasonCode.NOT_HOLDER.value
+        left = _i.reason["code"].as_string().in_((ReasonCode.NOT_HOLDER, ReasonCode.COPY_OF_NOTHING))
         again = update(items).where(
             _i.decision_id == decision, _i.person_id == person, _i.state == "dropped", left
         )
@@ -514,6 +514,17 @@ def put_heirs(connection: Connection, heirs: Sequence[NewItem], now: datetime) -
         if not connection.execute(again.values(values)).rowcount:
             with suppress(IntegrityError), connection.begin_nested():  # told already, or about to be
                 connection.execute(insert(items).values(values))
+
+
+def revive_copies(connection: Connection, told: Collection[int]) -> None:
+    """Let the copies of these decisions be judged once more that fell out while nobody was told.
+
+    A line of theirs that had reached nobody has found a holder.
+    """
+    for some in chunks(sorted(told)):
+        nothing = _i.reason["code"].as_string() == ReasonCode.COPY_OF_NOTHING.value
+        query = update(items).where(_i.decision_id.in_(some), _i.state == "dropped", nothing)
+        connection.execute(query.values(_AGAIN))
 
 
 def drop_items(
@@ -561,6 +572,8 @@ def _note_doubt(connection: Connection, leaving: ColumnElement[bool]) -> None:
         connection.execute(update(items).where(_i.id == number).values(doubt=sorted(channels)))
 
 
+_AGAIN: Mapping[str, Any] = {"state": "open", "reason": None, "closed_at": None, "notice_id": None}
+"""What lets a dropped item be bound, and judged, once more."""
 _TAKEN_BACK = (ReasonCode.CONDITION, ReasonCode.ANCHOR_MOVED)
 _UNSIGNED = (*_TAKEN_BACK, ReasonCode.SIGNED, ReasonCode.COPY_OF_NOTHING)
 """What a signature silenced comes back with that signature alone: a move takes signatures with it."""
@@ -603,8 +616,7 @@ def _revive(
     )
     again = [number for number, *decided in connection.execute(query) if _still_stands(standings, *decided)]
     if again:
-        values = {"state": "open", "reason": None, "closed_at": None, "notice_id": None}
-        connection.execute(update(items).where(_i.id.in_(again)).values(values))
+        connection.execute(update(items).where(_i.id.in_(again)).values(_AGAIN))
 
 
 def _reopen_gaps(

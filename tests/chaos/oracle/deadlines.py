@@ -159,7 +159,9 @@ class Deadlines:
         return bool(used_up) and all(c in used_up or self._failed_on(own, c) for c in ways)
 
     def _own_notices(self, owed: Owed, person: int) -> frozenset[int]:
-        filed = [item.notice for item in self.evidence.items_for(owed) if item.person == person]
+        """Return the notices that say it to a person; one out of which it fell is another's."""
+        mine = [item for item in self.evidence.items_for(owed) if item.person == person]
+        filed = [item.notice for item in mine if item.state != "dropped"]
         said = [said.notice for said in self.evidence.said_for(owed) if said.item.person == person]
         return frozenset(number for number in (*filed, *said) if number)
 

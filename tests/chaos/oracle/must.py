@@ -102,6 +102,11 @@ class Must:
         self, owed: Owed, line: Line, seats: Sequence[str], deadline: datetime
     ) -> Iterator[Violation]:
         part, _ = line
+        if part == "copy":
+            latest = self._from_original(owed, deadline)
+            if latest is None or not self._is_due(owed, latest):
+                return
+            deadline = latest
         sets = list(self.excuses.holders(owed, line, deadline))
         everybody = sorted(frozenset().union(*sets))
         if not all(sets):
@@ -114,6 +119,14 @@ class Must:
         elif not any(all(self.excuses.excused(owed, p, deadline, part) for p in people) for people in sets):
             # The holder changed while it was on its way: one of them must have been told.
             yield from self._check_people(owed, line, everybody, deadline)
+
+    def _from_original(self, owed: Owed, deadline: datetime) -> datetime | None:
+        """Return by when a copy has come; after who was told, if anybody was, where a seat was vacant."""
+        lines = [line for line in owed.rung.lines if line[0] == "to"]
+        if all(all(self.excuses.holders(owed, line, deadline)) for line in lines):
+            return deadline
+        told = [said.arrival.at for said in self.evidence.said_for(owed) if said.item.part == "to"]
+        return max(deadline, self.deadlines.after(min(told), owed)) if told else None
 
     def _check_people(
         self, owed: Owed, line: Line, people: Sequence[int], deadline: datetime

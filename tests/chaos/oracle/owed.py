@@ -334,12 +334,12 @@ def _owes(instant: datetime, rung: Rung, standing: Standing, *, ahead: bool) -> 
     """Whether an instant lies at or after what limits it, the later of an event and an activation.
 
     A case entered after an edit of the rules, with an earlier date, is owed what it would have been without
-    the edit.
+    the edit. What an edit moved from ahead to behind is owed, however far behind.
     """
     by_event = standing.since is None or instant >= standing.since
     if rung.since is None or standing.given > rung.since:
         return by_event
-    return by_event and (ahead or instant >= rung.since)
+    return ahead or (by_event and instant >= rung.since)
 
 
 def all_owed(world: World, end: datetime) -> Mapping[SubjectName, list[Owed]]:

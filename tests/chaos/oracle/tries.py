@@ -21,6 +21,8 @@ SMS_APART, SMS_A_DAY = timedelta(seconds=30), 10
 """What a provider of short messages takes to one number: the same words no sooner, and no more a day."""
 RESENT = 1
 """How often bytes of unknown fate are sent again."""
+TICK = timedelta(minutes=1)
+"""A worker's instant is that at which it read the clock, which may have moved on so far before it sends."""
 WORKERS_LOST = 5
 """So many in a row that were lost with one message in hand are taken to have been lost of it."""
 
@@ -64,9 +66,14 @@ class Tries:
     def _befell(self, attempt: Attempt) -> Iterator[Fault]:
         for fault in self.evidence.faults:
             on_its_way = fault.target in (attempt.channel, "provider") or fault.target.startswith(CARRIERS)
-            closed = attempt.closed_at or self.evidence.end
-            if on_its_way and fault.at <= closed and attempt.opened_at <= fault.until:
+            if on_its_way and fault.at <= self._ended(attempt) and attempt.opened_at <= fault.until:
                 yield fault
+
+    def _ended(self, attempt: Attempt) -> datetime:
+        """Return when a try had ended at the latest, by all clocks; in a pause, after it."""
+        closed = attempt.closed_at or self.evidence.end
+        ends = [pause.until for pause in self.evidence.pauses if pause.at <= closed <= pause.until]
+        return max(ends, default=closed) + TICK
 
     def _is_throttled(self, attempt: Attempt) -> bool:
         """Whether a provider of short messages had just taken one to that number, or enough for that day."""

@@ -30,6 +30,13 @@ CITY = """
       city:   {at: -3 workdays, act: notice, to: [unit.city_leader]}
       deputy: {at: +1 workday, act: notice, to: [group.deputy]}
 """
+COPIED = """
+  case-due:
+    about: case
+    from: due
+    rungs:
+      remind: {at: -3 workdays, act: urge, to: [unit.liaison], copy: [unit.deputy]}
+"""
 MORNING = "2018-08-28 09:10"
 
 
@@ -220,6 +227,33 @@ def test_a_copy_that_reaches_nobody_is_no_gap(office: Office) -> None:
     morning(office)
     office.tick(MORNING)
     assert gaps(office) == []
+
+
+def copied_to_the_deputy(office: Office) -> None:
+    """Nobody holds the liaison's seat, of whose reminder the deputy gets a copy: there is nothing to copy."""
+    morning(office, COPIED)
+    vacate(office, "联络员")
+    office.tick(MORNING)
+    assert office.news() == []
+    office.case("A-2", due="2018-09-03")  # its own reminder is the next release
+
+
+def test_a_copy_waits_until_somebody_is_told(office: Office) -> None:
+    copied_to_the_deputy(office)
+    office.hire(TOWN, "联络员", "何联络", since="2018-08-29")
+    office.run("2018-08-29 12:00")
+    assert {"何联络 wecom: A-1 remind, A-2 remind", "钱副镇长 wecom: A-1 remind, A-2 remind"} <= set(
+        office.news()
+    )
+    office.run("2018-09-10 12:00")
+    assert "remind" not in " ".join(office.news()), "and it is told once"
+
+
+def test_who_was_to_have_the_copy_may_take_the_seat(office: Office) -> None:
+    copied_to_the_deputy(office)
+    office.hire(TOWN, "联络员", "钱副镇长", since="2018-08-29")
+    office.run("2018-08-29 12:00")
+    assert "钱副镇长 wecom: A-1 remind, A-2 remind" in office.news()
 
 
 def test_one_person_who_takes_both_vacant_posts_fills_both_gaps_once(office: Office) -> None:

@@ -151,7 +151,7 @@ class Office:
         ladder, rung = step.split(".")
         rung, _, occurrence = rung.partition("@")
         decided = more.pop("decided", when[:10])
-        version = more.pop("version", 1)
+        version, part = more.pop("version", 1), more.pop("part", "to")
         known = [
             r
             for r in self.rows
@@ -169,7 +169,7 @@ class Office:
             )
             self.rows.append(row)
         mine = [i for i in self.rows if isinstance(i, j.Item) and (i.decision, i.person) == (row.id, person)]
-        item = mine[0] if mine else j.Item(number, row.id, person, "", "to", "said", notice=number)
+        item = mine[0] if mine else j.Item(number, row.id, person, "", part, "said", notice=number)
         if not mine:
             self.rows.append(item)
         address = f"{channel[0]}{person}"

@@ -143,6 +143,16 @@ class TestDelay:
         office = bundled()
         assert office.said("case-later.told", LIAISON, came, no="A-9", decided=MONDAY).wrong() == wrong
 
+    def test_a_message_out_of_which_it_fell_is_anothers(self) -> None:
+        """The deadline was set anew while it was on its way with what used up the budget."""
+        office = bundled().said("case-later.told", LIAISON, f"{TUESDAY} 09:10", no="A-9", decided=MONDAY)
+        others = next(row.notice for row in office.rows if isinstance(row, j.Item) and row.id > 2)
+        mine = next(row for row in office.rows if isinstance(row, j.Decided) and row.ladder == "case-later")
+        office.rows.append(
+            j.Item(95, mine.id, LIAISON, "unit.liaison", "to", "dropped", "anchor_moved", notice=others)
+        )
+        assert office.wrong() == []
+
     @pytest.mark.parametrize(
         ("came", "wrong"),
         [(f"{MONDAY} 09:10", ["over budget"]), (f"{TUESDAY} 09:10", []), (f"{WEDNESDAY} 09:10", ["late"])],

@@ -149,6 +149,16 @@ class TestFaults:
         office.happen("A-1", "due_set", "2018-08-28 08:30", due="2018-08-31").close("A-1", "2018-08-29 12:00")
         assert office.said("case-due.remind", LIAISON, "2018-08-28 09:10", decided=asleep).must() == missed
 
+    @pytest.mark.parametrize(("tried", "wrong"), [("09:09", []), ("09:05", ["failed"])])
+    def test_the_clock_may_move_on_between_its_reading_and_the_bytes(
+        self, tried: str, wrong: list[str]
+    ) -> None:
+        office = told(Office().case()).fault("provider_5xx", "2018-08-28 09:10", target="wecom")
+        item = next(row for row in office.rows if isinstance(row, j.Item))
+        moment = at(f"2018-08-28 {tried}")
+        office.rows.append(j.Attempt(90, item.notice or 0, "wecom", 1, moment, moment, "failed"))
+        assert office.wrong() == wrong
+
     def test_what_the_provider_refused_has_not_arrived(self) -> None:
         office = Office().case().said("case-due.remind", LIAISON, "2018-08-28 09:10", taken=False)
         assert office.must()[0] == "08-28 remind liaison"
@@ -359,6 +369,38 @@ def test_what_so_many_workers_were_lost_with_was_set_aside(lost: int, missed: in
     for _ in range(lost):
         office.fault("kill", "2018-08-28 09:10", target="work-0", doubt=True)
     assert len(office.must()) == missed
+
+
+class TestCopies:
+    """A copy goes with what it copies: while nobody holds that seat, it waits."""
+
+    LADDER = "\n".join(DUE.splitlines()[:6]).replace("[unit.liaison]", "[unit.liaison], copy: [unit.head]")
+    MISSED = "08-28 remind head"
+
+    def vacant(self, came: str) -> Office:
+        """Nobody holds the liaison's seat from before the day until the day after; then he is told."""
+        office = Office(self.LADDER, seats=tuple(p for p in POSTS if p.person != LIAISON)).case()
+        day = at("2018-08-28")
+        office.rows.append(j.Decided(1, "case", "A-1", "case-due", "remind", "", 1, "said", day, day))
+        office.rows.append(j.Gap(1, "to", 0, at("2018-08-28 09:10"), at("2018-08-29 09:00")))
+        office.seat("2018-08-29 09:00", *POSTS)
+        return office.said("case-due.remind", LIAISON, came, decided="2018-08-28") if came else office
+
+    def test_it_must_come_beside_it(self) -> None:
+        office = Office(self.LADDER).case().said("case-due.remind", LIAISON, "2018-08-28 09:10")
+        assert office.must() == [self.MISSED]
+
+    def test_it_is_not_missed_while_there_is_nothing_to_copy(self) -> None:
+        assert self.MISSED not in self.vacant("").must()
+
+    @pytest.mark.parametrize(
+        ("copied", "wrong"), [("09:10", []), ("09:50", ["late"]), ("", ["lost"])], ids=str
+    )
+    def test_it_must_come_once_somebody_is_told(self, copied: str, wrong: list[str]) -> None:
+        office = self.vacant("2018-08-29 09:10")
+        if copied:
+            office.said("case-due.remind", HEAD, f"2018-08-29 {copied}", decided="2018-08-28", part="copy")
+        assert [v.kind for v in office.judged() if v.kind != "silent"] == wrong
 
 
 class TestSilence:

@@ -160,6 +160,11 @@ class TestRules:
         office = Office().case().obey("2018-08-27 10:00", DUE.replace("-3 workdays", "-6 workdays"))
         assert office.must() == FULL
 
+    def test_so_is_what_an_edit_moves_behind_the_day_on_which_its_deadline_was_set(self) -> None:
+        office = Office().case().happen("A-1", "extended", "2018-08-24 10:00", due="2018-09-07")
+        office.obey("2018-08-27 10:00", DUE.replace("-3 workdays", "-11 workdays"))
+        assert office.must()[0] == "08-28 remind liaison"
+
     def test_what_was_said_is_not_said_again(self) -> None:
         office = Office().case().obey("2018-08-29 10:00", DUE.replace("-3 workdays", "-1 workday"))
         assert office.must() == FULL
