@@ -33,7 +33,8 @@ from tests.chaos.journal import (
     WentLive,
     Withdrawn,
 )
-from tests.chaos.oracle.looks import Looks, within
+from tests.chaos.oracle import epochs
+from tests.chaos.oracle.looks import Looks
 from tests.chaos.oracle.owed import Judgement, Owed, RungName, all_owed
 from tests.chaos.oracle.replay import Mute, SubjectName, World, replay
 
@@ -156,25 +157,17 @@ class Evidence:
         return _grouped(self.obligations, lambda owed: owed.name)
 
     def rows(self, owed: Owed) -> list[Decided]:
-        """Return the rows that may have settled what was owed: those decided while its epoch lasted.
+        """Return the rows that may have settled what was owed: those decided in its epoch.
 
-        One decided at the very instant at which an epoch ended is of the next, if another can be of this one;
-        by an undo, the next may be an earlier one again. So is one whose scanner slept meanwhile: it decides
-        by what it finds, and notes when it fell asleep.
+        One that may be of several is of the last of them, if another can be of this one.
         """
-        filed = [(row, self._epochs(owed, row.decided_at)) for row in self._rows_by_rung.get(owed.name, ())]
-        mine = [row for row, epochs in filed if epochs and epochs[-1] == owed.epoch]
-        return mine or [row for row, epochs in filed if owed.epoch in epochs]
-
-    def _epochs(self, owed: Owed, at: datetime) -> list[int]:
-        states = within(self.world.states[owed.subject], at, self._slept_until.get(at, at))
-        return [s.epoch for state in states if (s := state.standings.get(owed.ladder))]
+        filed = [(row, self._epochs[row.id]) for row in self._rows_by_rung.get(owed.name, ())]
+        mine = [row for row, known in filed if known and known[-1] == owed.epoch]
+        return mine or [row for row, known in filed if owed.epoch in known]
 
     @cached_property
-    def _slept_until(self) -> Mapping[datetime, datetime]:
-        """Until when at the latest a scanner slept, by the instant at which it was stopped."""
-        sleeps = [f for f in self.faults if f.kind in ("pause", "two_rule_sets") and "scan" in f.target]
-        return {at: max(f.until for f in sleeps if f.at == at) for at in {f.at for f in sleeps}}
+    def _epochs(self) -> Mapping[int, epochs.Candidates]:
+        return epochs.candidates(self.world, self.decided.values(), self.faults)
 
     @cached_property
     def _rows_by_rung(self) -> Mapping[RungName, list[Decided]]:
