@@ -8,7 +8,18 @@ from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, get_type_hints
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from daemon.domain.case import (
     TRANSITIONS,
@@ -173,7 +184,7 @@ def happen(
         now,
         by=event.by,
         note=event.note,
-        data=told(case, event, standings),
+        data=told(case, event, standings) | signed_before(connection, case, move),
     )
     settle_moves(connection, case, {move}, now)
     return after
@@ -206,6 +217,16 @@ def told(case: Case, event: Event, standings: Mapping[str, Standing]) -> dict[st
         **({"changes": dict(event.changes)} if event.changes else {}),
         **({"filled": True} if event.filled else {}),
     }
+
+
+def signed_before(connection: Connection, case: Case, move: Move) -> dict[str, Any]:
+    """Return the signatures that an event takes, as it keeps them for its undo: who, and when."""
+    if move is not Move.RESTARTED or not case.id:
+        return {}
+    c = signatures.c
+    rows = connection.execute(select(c.person_id, c.signed_at).where(_signed(case)).order_by(c.person_id))
+    taken = [[person, _iso(at)] for person, at in rows]
+    return {"signed": taken} if taken else {}
 
 
 def booked(before: Case, after: Case, effective: date, known: date) -> dict[tally.Day, tally.Delta]:
@@ -293,6 +314,7 @@ def undo(
     events.mark_undone(connection, last.id, undoing)
     if last.kind == EventKind.SIGNED:
         _unsign(connection, case, last.recorded_at)
+    _sign_again(connection, case, last.data.get("signed", ()))
     _look_again(connection, case, now, unsigned=last.kind == EventKind.SIGNED)
     return before
 
@@ -305,9 +327,27 @@ def _look_again(connection: Connection, case: Case, now: datetime, *, unsigned: 
 
 def _unsign(connection: Connection, case: Case, at: datetime | None = None) -> None:
     """Take back the signature that came with an event, or all of them: a new round asks anew."""
-    c = signatures.c
-    mine = and_(c.subject_kind == SubjectKind.CASE, c.subject_id == case.id)
-    connection.execute(delete(signatures).where(mine if at is None else and_(mine, c.signed_at == at)))
+    mine = _signed(case)
+    connection.execute(
+        delete(signatures).where(mine if at is None else and_(mine, signatures.c.signed_at == at))
+    )
+
+
+def _sign_again(connection: Connection, case: Case, taken: Iterable[tuple[int, str]]) -> None:
+    """Bring back the signatures that an event took, apart from those given again since."""
+    known = set(connection.execute(select(signatures.c.person_id).where(_signed(case))).scalars())
+    rows = [
+        {"person_id": person, "signed_at": datetime.fromisoformat(at)}
+        for person, at in taken
+        if person not in known
+    ]
+    if rows:
+        mine = {"subject_kind": SubjectKind.CASE, "subject_id": case.id}
+        connection.execute(insert(signatures), [mine | row for row in rows])
+
+
+def _signed(case: Case) -> ColumnElement[bool]:
+    return and_(signatures.c.subject_kind == SubjectKind.CASE, signatures.c.subject_id == case.id)
 
 
 def _former(row: AgendaRow, standings: Mapping[str, Any]) -> Standing:

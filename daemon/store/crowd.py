@@ -93,6 +93,8 @@ class Crowd:
 
     def _happen(self, case: Case, event: Event, move: Move) -> Case:
         member, after = self._members[case.no], apply(case, event)
+        # Of several that take signatures the first does: they leave the table when all has happened.
+        takes = {} if move in member.moves else on_file.signed_before(self.connection, case, move)
         member.past.append(
             {
                 "subject_kind": SubjectKind.CASE,
@@ -102,7 +104,7 @@ class Crowd:
                 "recorded_at": self.now,
                 "by": event.by,
                 "note": event.note,
-                "data": on_file.told(case, event, member.standings),
+                "data": on_file.told(case, event, member.standings) | takes,
             }
         )
         member.standings = self._moved(member, move, case, after)

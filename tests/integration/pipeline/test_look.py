@@ -364,6 +364,23 @@ def test_the_undo_of_something_else_tells_no_signer_again(office: Office, event:
     assert office.sent() == []
 
 
+@pytest.mark.parametrize("event", [EventKind.MOVED, EventKind.SUSPENDED])
+def test_who_had_signed_has_signed_once_a_new_round_is_undone(office: Office, event: EventKind) -> None:
+    """A move, or a resumption, asks for signatures anew; its undo brings the former ones back."""
+    office.obey(COPIED)
+    office.case("A-1", due="2018-08-31")
+    office.sign("A-1", "孙联络")
+    if event is EventKind.MOVED:
+        office.happen("A-1", event, unit=office.units[ZONE], due="2018-10-31")
+    else:
+        office.happen("A-1", event)
+        office.happen("A-1", EventKind.RESUMED, due="2018-10-31")
+        office.undo("A-1")
+    office.undo("A-1")
+    office.run("2018-08-28 12:00")
+    assert office.sent() == []
+
+
 def test_a_signature_taken_back_is_asked_for_again(office: Office) -> None:
     released(office, COPIED)
     office.sign("A-1", "孙联络")

@@ -14,7 +14,7 @@ from daemon.domain.standing import Move
 from daemon.domain.workdays import midnight
 from daemon.errors import RefusedError
 from daemon.store import facts, tables
-from daemon.store.cases import Gate
+from daemon.store.cases import Gate, by_nos
 from daemon.store.crowd import Crowd
 from daemon.store.engine import reading, writing
 from tests.integration.office import SHANGHAI, TOWN, ZONE, Office, on
@@ -94,3 +94,28 @@ def test_what_the_gate_refuses_is_refused(busy: Office) -> None:
         case = crowd.register(_drafts(busy, connection)[1], event, NUMBERING, None, Move.LOOKED)
         with pytest.raises(RefusedError):
             crowd.pass_through(case, Event(K.REOPENED, on("2018-08-03")))
+
+
+def test_a_move_keeps_the_signatures_that_it_takes(busy: Office) -> None:
+    """Its undo brings them back; of several moves at once the first has taken them."""
+    busy.sign("PS-0002", "孙联络")
+    rule_set, found = busy.rules(), []
+    for kind in (Gate, Crowd):
+        with writing(busy.engine) as connection:
+            gate = kind(connection, rule_set.ladders, rule_set.calendar, SHANGHAI, busy.now)
+            case = by_nos(connection, ["PS-0002"])["PS-0002"]
+            if isinstance(gate, Crowd):
+                case = gate.take_up(["PS-0002"])["PS-0002"]
+            for unit in (ZONE, TOWN):
+                event = Event(K.MOVED, busy.today, due_on=on("2018-12-31"), unit=busy.units[unit])
+                case = gate.pass_through(case, event)
+            if isinstance(gate, Crowd):
+                gate.store()
+            kept = connection.execute(select(tables.events.c.data).order_by(tables.events.c.id)).scalars()
+            signed = [data["signed"] for data in kept if "signed" in data]
+            found.append((signed, connection.execute(select(tables.signatures)).all()))
+            connection.rollback()
+    one_by_one, at_once = found
+    assert [[len(each) for each in signed] for signed, _ in found] == [[1], [1]]
+    assert at_once == one_by_one
+    assert at_once[1] == []
