@@ -8,8 +8,9 @@ bears the mark; nothing does once we are live, and what was rehearsed does not c
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
+from functools import cached_property
 
 from tests.chaos.journal import Arrival, WentLive
 from tests.chaos.oracle.days import HOUR
@@ -112,13 +113,23 @@ class Holding:
                 yield self.evidence.objection("rehearsal", said, "it was rehearsed, and counts as said")
 
     def _still_counts(self, said: Said, live: WentLive) -> bool:
-        """Whether an item was said under the anchor version that its ladder had when we went live."""
+        """Whether an item was said under the anchor version that its ladder had when we went live.
+
+        One that was open still, as nobody knew whether it had come and there was no room, is said for real.
+        """
+        if said.item.state != "said" or said.item.id in self._said_for_real:
+            return False
         before = [state for state in self.world.states[said.subject] if state.at <= live.at]
         standing = before[-1].standings.get(said.decided.ladder) if before else None
         return any(
             standing and owed.epoch == standing.epoch and said.decided in self.evidence.rows(owed)
             for owed in self.evidence.owed_by_rung.get(said.name, ())
         )
+
+    @cached_property
+    def _said_for_real(self) -> Collection[int]:
+        said = self.evidence.said
+        return frozenset(one.item.id for one in said if REHEARSED not in one.arrival.text)
 
     def _where(self, arrival: Arrival) -> str:
         return f"by {arrival.channel} {self.evidence.clock(arrival.at)}"

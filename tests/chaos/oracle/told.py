@@ -19,6 +19,7 @@ from tests.chaos.oracle.deadlines import SLEEPY, Deadlines
 from tests.chaos.oracle.evidence import Evidence, Violation
 from tests.chaos.oracle.looks import within
 from tests.chaos.oracle.people import reached
+from tests.chaos.oracle.rules import Rules
 from tests.chaos.oracle.tries import Tries
 
 NOTE_CHANNELS = ("wecom", "email")
@@ -108,14 +109,23 @@ class Told:
             yield Violation("silent", f"{words}; no note says so by {self._clock(deadline)}", since)
 
     def _next_morning(self, since: datetime) -> datetime | None:
-        """Return by when the next morning's note has come; none, if the rules know of no mornings."""
-        rules, zone = self.world.rules_at(since), self.world.zone
+        """Return by when the next morning's note has come; none, if the rules know of no mornings.
+
+        That morning may be made a day off meanwhile.
+        """
+        morning = self._morning_after(since, self.world.rules_at(since))
+        for at, rules in self.world.activations:
+            if morning and since < at <= morning:
+                morning = max(morning, self._morning_after(since, rules) or morning)
+        return morning and self.deadlines.after(morning)
+
+    def _morning_after(self, since: datetime, rules: Rules) -> datetime | None:
         bundle = rules.bundles.get("morning")
         if bundle is None:
             return None
-        morning = slot(bundle, since, since, rules.hours, rules.calendar, zone)
-        morning = slot(bundle, morning + SLEEPY, morning, rules.hours, rules.calendar, zone)
-        return self.deadlines.after(morning)
+        hours, calendar, zone = rules.hours, rules.calendar, self.world.zone
+        morning = slot(bundle, since, since, hours, calendar, zone)
+        return slot(bundle, morning + SLEEPY, morning, hours, calendar, zone)
 
     def _has_office(self, at: datetime) -> bool:
         return any(

@@ -319,6 +319,24 @@ def test_nothing_of_a_case_that_came_after_going_live_bears_the_mark() -> None:
     assert office.wrong() == ["rehearsal"]
 
 
+@pytest.mark.parametrize(
+    ("state", "real", "wrong"),
+    [("said", False, ["rehearsal"]), ("said", True, []), ("dropped", False, [])],
+    ids=["it counts as said", "it is said for real", "there was nothing to say any more"],
+)
+def test_what_was_open_when_we_went_live_is_said_for_real(state: str, real: bool, wrong: list[str]) -> None:
+    """Its ladder need not begin anew: nobody knew whether it had come, and there was no room to try again."""
+    office = Office().case()
+    office.records[0] = replace(office.records[0], rehearsal=True)
+    office.said("case-due.remind", LIAISON, "2018-08-28 09:10", text="【演练】")
+    office.records.append(j.WentLive(at("2018-08-28 12:00"), False, ()))
+    if real:
+        office.fault("provider_timeout", "2018-08-28 09:10", target="wecom", doubt=True)
+        office.said("case-due.remind", LIAISON, "2018-08-29 09:10", repeat=True)
+    office.rows = [replace(r, state=state) if isinstance(r, j.Item) else r for r in office.rows]
+    assert [kind for kind in office.wrong() if kind == "rehearsal"] == wrong
+
+
 @pytest.mark.parametrize(("live", "wrong"), [("09:10", ["rehearsal"]), ("09:12", [])])
 def test_what_was_rehearsed_is_not_tried_again_once_we_are_live(live: str, wrong: list[str]) -> None:
     """Nobody knows of the first try, and its bytes are frozen: they were looked at in rehearsal."""
@@ -434,6 +452,11 @@ class TestSilence:
     )
     def test_the_office_was_told_if_the_note_says_so(self, text: str, wrong: list[str]) -> None:
         assert note(self.empty(gap=True), "2018-09-06 09:10", text).wrong() == wrong
+
+    @pytest.mark.parametrize(("calendar", "wrong"), [("{}", ["silent"]), ("{2018: {off: [2018-09-06]}}", [])])
+    def test_the_next_morning_may_be_made_a_day_off(self, calendar: str, wrong: list[str]) -> None:
+        office = self.empty(gap=True).obey("2018-09-05 15:00", calendar=f"years: {calendar}")
+        assert note(office, "2018-09-07 09:10", GAP).wrong() == wrong
 
     @pytest.mark.parametrize(("reach", "wrong"), [("e", ["silent"]), ("", [])])
     def test_whose_note_is_a_task_by_hand_has_been_told_if_no_other_way_was_left(
