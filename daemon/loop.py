@@ -145,14 +145,14 @@ def hint_due(engine: Engine, hint: Hint, now: datetime, term: timedelta = HINT_T
         hinted += len(ids)
 
 
-def next_instant(connection: Connection, rule_set: RuleSet) -> datetime | None:
+def next_instant(connection: Connection, rule_set: RuleSet, now: datetime) -> datetime | None:
     """Return when there is anything to do next, in office time."""
     moments = [
         agenda.earliest(connection),
         decisions.next_release(connection),
         deliveries.next_at(connection),
         notices.next_held(connection),
-        note.at if (note := upcoming_note(connection, rule_set)) else None,
+        note.at if (note := upcoming_note(connection, rule_set, now)) else None,
     ]
     return min((m for m in moments if m is not None), default=None)
 

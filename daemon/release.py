@@ -23,7 +23,7 @@ from daemon.domain.legs import Hours, open_leg
 from daemon.domain.people import UP, Directory, Recipient, names_every_unit, units_concerned
 from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
 from daemon.domain.strength import Strength, strength
-from daemon.domain.workdays import local_day
+from daemon.domain.workdays import local_day, midnight
 from daemon.errors import StaleRulesError
 from daemon.store import agenda, decisions, facts, holds, morning, mutes, notices, people, rules, settings
 from daemon.store.decisions import Decision
@@ -482,13 +482,13 @@ def _morning_note(engine: Engine, rule_set: RuleSet, now: datetime) -> int:
     It tells of trouble, so it must not become one: if it cannot be stored, the rest goes on.
     """
     with reading(engine) as connection:
-        note = upcoming_note(connection, rule_set)
+        note = upcoming_note(connection, rule_set, now)
     if note is None or note.at > now:
         return 0
     try:
         with writing(engine) as connection:
             settings.take_turn(connection)
-            note = upcoming_note(connection, rule_set)
+            note = upcoming_note(connection, rule_set, now)
             return _write_note(connection, rule_set, note, now) if note and note.at <= now else 0
     except IntegrityError:
         log.exception("cannot write the morning note")
@@ -504,11 +504,11 @@ class UpcomingNote:
     since: datetime | None
 
 
-def upcoming_note(connection: Connection, rule_set: RuleSet) -> UpcomingNote | None:
+def upcoming_note(connection: Connection, rule_set: RuleSet, now: datetime) -> UpcomingNote | None:
     """Return when the office is told next: the first morning slot after something came up.
 
     What comes up at a slot itself is told at the next: at 09:10 much is still under way. Where nobody of the
-    office could be told, nothing is upcoming: it waits until somebody takes a post.
+    office could be told then, it waits until the day on which somebody takes a post.
     """
     bundle = rule_set.bundles.get(MORNING)
     if bundle is None or not people.ever_held(connection, OFFICE):
@@ -521,8 +521,13 @@ def upcoming_note(connection: Connection, rule_set: RuleSet) -> UpcomingNote | N
     campaign, about = next(iter(campaigns.items()))
     first = max(first, since or morning.EARLY)
     slot = bundle.slot_from(first + INSTANT, rule_set.calendar, about.zone)
-    reached = people.directory(connection, local_day(slot, about.zone), ()).resolve(OFFICE, None)
-    return UpcomingNote(campaign, slot, since) if reached else None
+    day = local_day(max(slot, now), about.zone)
+    if not people.directory(connection, day, ()).resolve(OFFICE, None):
+        taken = people.next_taken(connection, OFFICE, day)
+        if taken is None:
+            return None
+        slot = bundle.slot_from(midnight(taken, about.zone), rule_set.calendar, about.zone)
+    return UpcomingNote(campaign, slot, since)
 
 
 def _write_note(connection: Connection, rule_set: RuleSet, note: UpcomingNote, now: datetime) -> int:

@@ -102,7 +102,7 @@ class World:
 
     def _next(self, now: datetime, scripts: Sequence[Script]) -> datetime | None:
         with reading(self.engine) as connection:
-            ahead = next_instant(connection, self.rules())
+            ahead = next_instant(connection, self.rules(), now)
         moments = [
             ahead,
             self.history.next_at if self.history else None,

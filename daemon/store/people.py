@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Connection, bindparam, or_, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
 from daemon.domain.ladder import Role
 from daemon.domain.people import Acting, Directory, Post
@@ -69,6 +69,17 @@ def ever_held(connection: Connection, seats: Iterable[Role]) -> bool:
 
 
 _EVER = select(_p.id).where(_p.role.in_(bindparam("seats", expanding=True)), _p.unit_id.is_(None)).limit(1)
+
+
+def next_taken(connection: Connection, seats: Iterable[Role], after: date) -> date | None:
+    """Return the first day after a day on which somebody takes any of these seats outside the units."""
+    found: date | None = connection.execute(_NEXT, {"seats": list(seats), "after": after}).scalar()
+    return found
+
+
+_NEXT = select(func.min(_p.since)).where(
+    _p.role.in_(bindparam("seats", expanding=True)), _p.unit_id.is_(None), _p.since > bindparam("after")
+)
 
 
 _COLUMNS = (persons.c.id, persons.c.name, persons.c.phone, persons.c.email, persons.c.wecom)

@@ -345,17 +345,17 @@ class Stage:
         now = clock.now()
         while not self._idle:
             with reading(self.engine) as connection:
-                ahead = self._ahead(connection)
+                ahead = self._ahead(connection, now)
             if ahead is None or ahead >= until:
                 return
             now = max(ahead, now + timedelta(seconds=1))
             self._visit(now)
 
-    def _ahead(self, connection: Connection) -> datetime | None:
+    def _ahead(self, connection: Connection, now: datetime) -> datetime | None:
         """Return when there is anything to do next; a delivery that is held by a pause is not."""
         if self.clerk.paused is None:
-            return next_instant(connection, self.rules())
-        note = upcoming_note(connection, self.rules())
+            return next_instant(connection, self.rules(), now)
+        note = upcoming_note(connection, self.rules(), now)
         moments = (
             agenda.earliest(connection),
             decisions.next_release(connection),
@@ -473,7 +473,7 @@ class Stage:
                 busy, release, *signature = connection.execute(_LOOK, moment).one()
                 if busy or (release is not None and release <= _microseconds(now)):
                     return False, tuple(signature)
-                ahead = self._ahead(connection)
+                ahead = self._ahead(connection, now)
                 return ahead is None or ahead > now, tuple(signature)
         except DBAPIError:
             return None

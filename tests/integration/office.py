@@ -382,7 +382,7 @@ class Office:
         end = at(until)
         while True:
             with reading(self.engine) as connection:
-                following = next_instant(connection, self.rules())
+                following = next_instant(connection, self.rules(), self.now)
             if following is None or following > end:
                 return self.at(until)
             self.now = max(following, self.now)

@@ -61,7 +61,11 @@ class Tries:
 
     def _is_explained(self, attempt: Attempt) -> bool:
         """Whether a fault befell a try's channel, or those who carried it, while it was under way."""
-        return self._is_throttled(attempt) or any(True for _ in self._befell(attempt))
+        return (
+            self._is_throttled(attempt)
+            or self._has_stale_tokens(attempt)
+            or any(True for _ in self._befell(attempt))
+        )
 
     def _befell(self, attempt: Attempt) -> Iterator[Fault]:
         for fault in self.evidence.faults:
@@ -89,6 +93,20 @@ class Tries:
         today = [one for one in mine if day(one) == day(at)]
         return any(at - SMS_APART <= one <= at for one in mine) or len(today) >= SMS_A_DAY
 
+    def _has_stale_tokens(self, attempt: Attempt) -> bool:
+        """Whether WeCom forgot its tokens, and nothing has been taken since: two that are known may be stale.
+
+        One in a worker's memory, another that the workers share; only then is a new one asked for.
+        """
+        ended = [
+            f.until for f in self.evidence.faults if f.target == "sandbox" and f.until <= attempt.opened_at
+        ]
+        if attempt.channel != "wecom" or not ended:
+            return False
+        since = max(ended)
+        came = (a.at for a in self.evidence.arrivals if a.channel == "wecom")
+        return not any(since <= at < attempt.opened_at for at in came)
+
     def killed_its_workers(self, notice: Notice) -> bool:
         """Whether it was set aside, without a try, since so many in a row were lost with it in hand."""
         if notice.created_at is None or notice.ended_at is None:
@@ -97,7 +115,19 @@ class Tries:
         return not tried and self.may_have_cost_workers(notice.created_at, notice.ended_at)
 
     def may_have_cost_workers(self, start: datetime, end: datetime) -> bool:
-        """Whether so many workers may have been lost with one message in hand that it was given up."""
+        """Whether so many workers may have been lost with one message in hand that it was given up.
+
+        Who works on while all clocks are put forward loses his lease, as if he had been lost.
+        """
         targets = ("work", "machine", "database")
         lost = [f for f in self.evidence.faults if f.target.startswith(targets)]
-        return sum(start <= f.until and f.at <= end for f in lost) >= WORKERS_LOST
+        found = sum(start <= f.until and f.at <= end for f in lost)
+        return found + self._skips(start, end) >= WORKERS_LOST
+
+    def _skips(self, start: datetime, end: datetime) -> int:
+        """Count how often the clocks were put forward, which the wall clock alone shows."""
+        known = [(f.at, f.wall) for f in self.evidence.faults] + [
+            (a.at, a.wall) for a in self.evidence.arrivals
+        ]
+        walls = [wall for at, wall in known if wall and start <= at <= end]
+        return sum(min(walls) <= skip.wall <= max(walls) for skip in self.evidence.skips) if walls else 0

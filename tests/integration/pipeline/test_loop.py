@@ -113,7 +113,7 @@ def test_the_next_instant_is_when_anything_is_to_be_done(office: Office) -> None
         office.tick()
         with reading(office.engine) as connection:
             assert not busy(connection, office.now)
-            following = next_instant(connection, office.rules())
+            following = next_instant(connection, office.rules(), office.now)
         assert following
         seen.append(f"{following.astimezone(office.now.tzinfo):%m-%d %H:%M}")
         office.at(f"2018-{seen[-1]}")

@@ -127,6 +127,26 @@ def test_a_note_waits_until_somebody_of_the_office_can_be_told(office: Office) -
     assert office.news() == ["何值班 wecom: note"]
 
 
+def test_what_came_up_while_nobody_held_the_office_is_told_to_who_takes_it(office: Office) -> None:
+    """On the morning at which it was to be told the seat was vacant."""
+    ready(office)
+    vacate(office, "联络员", "值班员", "主任")
+    office.hire("领导小组办公室", "值班员", "何值班", since="2018-08-31")
+    office.run("2018-08-30 12:00")
+    assert office.sent() == []
+    office.run("2018-08-31 12:00")
+    assert office.news() == ["何值班 wecom: note"]
+
+
+def test_who_takes_it_by_day_is_told_on_that_day(office: Office) -> None:
+    ready(office)
+    vacate(office, "联络员", "值班员", "主任")
+    office.run("2018-08-30 10:00")
+    office.hire("领导小组办公室", "值班员", "何值班", since="2018-08-30")
+    office.run("2018-08-30 12:00")
+    assert office.news() == ["何值班 wecom: note"]
+
+
 def test_no_note_on_a_day_off(office: Office) -> None:
     """Sunday 2018-09-30 was worked, 10-01 to 10-07 were days off."""
     office.obey(DUE.replace("-3 workdays", "-1 workday"))

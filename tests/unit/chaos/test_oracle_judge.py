@@ -159,6 +159,17 @@ class TestFaults:
         office.rows.append(j.Attempt(90, item.notice or 0, "wecom", 1, moment, moment, "failed"))
         assert office.wrong() == wrong
 
+    @pytest.mark.parametrize(("since", "wrong"), [("2018-08-28 10:00", []), ("2018-08-27 10:00", ["failed"])])
+    def test_a_gateway_that_was_started_again_has_forgotten_all_tokens(
+        self, since: str, wrong: list[str]
+    ) -> None:
+        """Until it has taken something from anybody."""
+        office = told(Office().case()).fault("provider_killed", since, target="sandbox")
+        item = next(row for row in office.rows if isinstance(row, j.Item))
+        moment = at("2018-08-30 10:00")
+        office.rows.append(j.Attempt(90, item.notice or 0, "wecom", 1, moment, moment, "failed"))
+        assert office.wrong() == wrong
+
     def test_what_the_provider_refused_has_not_arrived(self) -> None:
         office = Office().case().said("case-due.remind", LIAISON, "2018-08-28 09:10", taken=False)
         assert office.must()[0] == "08-28 remind liaison"
@@ -374,8 +385,9 @@ def test_the_doubt_about_a_repeat_is_that_of_the_notice_that_said_it() -> None:
     assert office.wrong() == []
 
 
-@pytest.mark.parametrize(("lost", "missed"), [(4, 1), (5, 0)])
-def test_what_so_many_workers_were_lost_with_was_set_aside(lost: int, missed: int) -> None:
+@pytest.mark.parametrize(("lost", "skips", "missed"), [(4, 0, 1), (5, 0, 0), (4, 1, 0)])
+def test_what_so_many_workers_were_lost_with_was_set_aside(lost: int, skips: int, missed: int) -> None:
+    """One that works on while clocks are put forward has lost its lease too."""
     office, moment = Office().case(), at("2018-08-28 09:10")
     office.said("case-due.overdue", LIAISON, "2018-09-03 09:10").said(
         "case-due.head", HEAD, "2018-09-05 09:10"
@@ -384,8 +396,12 @@ def test_what_so_many_workers_were_lost_with_was_set_aside(lost: int, missed: in
     office.rows.append(j.Decided(80, "case", "A-1", "case-due", "remind", "", 1, "said", day, day, moment))
     office.rows.append(j.Item(81, 80, LIAISON, "unit.liaison", "to", "open", notice=82, opened_at=moment))
     office.rows.append(j.Notice(82, LIAISON, "failed", created_at=moment, ended_at=moment))
-    for _ in range(lost):
-        office.fault("kill", "2018-08-28 09:10", target="work-0", doubt=True)
+    wall = at("2026-01-01 12:00")
+    for n in range(lost):
+        office.fault(
+            "kill", "2018-08-28 09:10", target="work-0", doubt=True, wall=wall + timedelta(minutes=n)
+        )
+    office.records += [j.PutForward(wall + timedelta(seconds=90), 65.0)] * skips
     assert len(office.must()) == missed
 
 
