@@ -18,7 +18,7 @@ from tests.chaos.oracle.budgets import Budgets
 from tests.chaos.oracle.days import DAY, FRESH, INSTANT, last_moment, midnight, slot
 from tests.chaos.oracle.evidence import Evidence, has_failed
 from tests.chaos.oracle.owed import Owed
-from tests.chaos.oracle.tries import BACKOFF
+from tests.chaos.oracle.tries import BACKOFF, Tries
 
 PROMPT = timedelta(minutes=25)
 """In office time: patience for planning (5), spread at a window's opening (9), off the half hour (1), and as
@@ -30,8 +30,9 @@ SLEEPY = timedelta(minutes=10)
 class Deadlines:
     """How late is late."""
 
-    def __init__(self, evidence: Evidence, budgets: Budgets) -> None:
-        self.evidence, self.world, self.budgets = evidence, evidence.world, budgets
+    def __init__(self, evidence: Evidence, budgets: Budgets, tries: Tries) -> None:
+        self.evidence, self.world = evidence, evidence.world
+        self.budgets, self.tries = budgets, tries
         self._known: dict[object, datetime] = {}
 
     def of(self, owed: Owed) -> datetime:
@@ -152,11 +153,17 @@ class Deadlines:
         return max(found)
 
     def _has_no_way(self, owed: Owed, person: int, moment: datetime) -> bool:
-        """Whether of all channels that lead to a person those that did not fail were used up on a day."""
+        """Whether of all channels that lead to a person those that did not fail were used up on a day.
+
+        One that may have cost workers may have been set aside.
+        """
         ways = {c for leg in owed.rung.legs for c in leg if not self.evidence.lacks(person, c)}
         own = self._own_notices(owed, person)
         used_up = {c for c in ways if self.budgets.is_used_up(person, c, owed.release, moment, own)}
-        return bool(used_up) and all(c in used_up or self._failed_on(own, c) for c in ways)
+        if not used_up:
+            return False
+        failed = all(c in used_up or self._failed_on(own, c) for c in ways)
+        return failed or self.tries.may_have_cost_workers(owed.release, moment)
 
     def _own_notices(self, owed: Owed, person: int) -> frozenset[int]:
         """Return the notices that say it to a person; one out of which it fell is another's."""

@@ -41,7 +41,7 @@ def judge(journal: Journal) -> list[Violation]:
 def _violations(journal: Journal) -> Iterator[Violation]:
     evidence = Evidence(journal)
     budgets, tries = Budgets(evidence), Tries(evidence)
-    deadlines = Deadlines(evidence, budgets)
+    deadlines = Deadlines(evidence, budgets, tries)
     excuses = Excuses(evidence, deadlines, tries)
     judges = (
         MustNot(evidence),

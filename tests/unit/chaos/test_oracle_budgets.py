@@ -182,6 +182,13 @@ class TestDelay:
         told(office, "A-3", f"{WEDNESDAY} 10:00", "2018-08-27 08:35")
         assert office.judged() == []
 
+    @pytest.mark.parametrize(("lost", "wrong"), [(5, []), (4, ["late"])])
+    def test_a_way_that_cost_workers_has_no_room_either(self, lost: int, wrong: list[str]) -> None:
+        office = told(Office(TOLD, budgets=BOTH), "A-1", f"{MONDAY} 09:00")
+        for _ in range(lost):
+            office.fault("kill", f"{MONDAY} 11:00", target="work-0", doubt=True)
+        assert told(office, "A-3", f"{MONDAY} 11:00", f"{TUESDAY} 08:35").wrong() == wrong
+
     @pytest.mark.parametrize(
         ("first", "second"),
         [
