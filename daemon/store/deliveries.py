@@ -471,6 +471,7 @@ _EXPIRED = (
         isouter=True,
     )
     .where(_d.state == "sending", _d.lease_until < bindparam("wall", type_=Instant()))
+    .order_by(_d.id)  # two sweeps that lock the same rows in two orders wait for each other for ever
 )
 
 

@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from daemon import acts
+from daemon import acts, clock
 from daemon.domain.case import EventKind
 from daemon.errors import DeliveryError, RefusedError, UnknownOutcomeError
 from daemon.loop import tick
-from daemon.store import tables
+from daemon.store import deliveries, tables
+from daemon.store.engine import reading
 from daemon.sweep import sweep
 from tests.integration.office import DUE, TOWN, Office
 
@@ -241,6 +242,17 @@ class TestUnknown:
             office.later(minutes=1)
         office.tick()
         assert office.notices() == ["何联络 manual manual"]
+
+    def test_what_is_given_back_together_is_so_in_one_order(self, office: Office) -> None:
+        """Two sweeps that lock the same rows in two orders wait for each other, until one is thrown out."""
+        released(office, legs="[email+sms]")
+        for channel in ("sms", "email"):  # the second lease runs out first
+            office.wire.answers(channel, killed)
+            with pytest.raises(Killed):
+                office.deliver_on(channel)
+        office.wall_time_passes()
+        with reading(office.engine) as connection:
+            assert [claimed.id for claimed, _ in deliveries.expired(connection, clock.wall())] == [1, 2]
 
     @pytest.mark.parametrize(("policy", "tries"), [("resend", 2), ("next", 1), ("hold", 1)])
     def test_a_worker_that_dies_at_it_each_time_leaves_the_same(
