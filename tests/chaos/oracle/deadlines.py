@@ -36,10 +36,15 @@ class Deadlines:
         self._known: dict[object, datetime] = {}
 
     def of(self, owed: Owed) -> datetime:
-        """Return when what is owed has arrived at the latest, if there is room for it."""
+        """Return when what is owed has arrived at the latest, if there is room for it.
+
+        Where rules took over at the very instant of the decision, its slot is that by one set or the other.
+        """
         known = (owed.key, owed.decided)
         if known not in self._known:
-            self._known[known] = self.after(owed.release, owed)
+            others = self.evidence.owed_by_rung.get(owed.name, ())
+            slots = {other.release for other in others if (other.key, other.decided) == known}
+            self._known[known] = max(self.after(release, owed) for release in {owed.release, *slots})
         return self._known[known]
 
     def after(self, release: datetime, owed: Owed | None = None) -> datetime:

@@ -405,6 +405,16 @@ def test_what_so_many_workers_were_lost_with_was_set_aside(lost: int, skips: int
     assert len(office.must()) == missed
 
 
+@pytest.mark.parametrize(("taken_over", "wrong"), [("2018-08-28", []), ("2018-08-27", ["late"])])
+def test_what_is_decided_as_a_calendar_takes_over_may_go_by_the_former(
+    taken_over: str, wrong: list[str]
+) -> None:
+    """By that its day was off, and it waits for the next."""
+    ladder = DUE.replace("-3 workdays", "-3 days")
+    office = Office(ladder, calendar="years: {2018: {off: [2018-08-28]}}").case().obey(taken_over, ladder)
+    assert office.said("case-due.remind", LIAISON, "2018-08-29 09:10", decided="2018-08-28").wrong() == wrong
+
+
 class TestCopies:
     """A copy goes with what it copies: while nobody holds that seat, it waits."""
 
