@@ -234,7 +234,7 @@ class Look:
         told = {
             sibling.person
             for sibling in self.siblings.get(item.decision, ())
-            if sibling.state != "dropped" and sibling.id != item.id
+            if sibling.tells(item.part) and sibling.id != item.id
         }
         heirs = {
             recipient.person: NewItem(item.decision, recipient, item.part, number)

@@ -285,7 +285,7 @@ class _Office:
         Whose item fell out because he had left is told, if he is back.
         """
         have = notices.siblings(self.connection, [decision for decision, _, _ in gaps])
-        told = {(i.decision, i.person) for items in have.values() for i in items if i.state != "dropped"}
+        told = {(i.decision, i.person) for items in have.values() for i in items if i.tells(Part.TO)}
         heirs: list[NewItem] = []
         closed: dict[Gap, str] = {}
         for gap in gaps:
@@ -508,7 +508,7 @@ def upcoming_note(connection: Connection, rule_set: RuleSet, now: datetime) -> U
     """Return when the office is told next: the first morning slot after something came up.
 
     What comes up at a slot itself is told at the next: at 09:10 much is still under way. Where nobody of the
-    office could be told then, it waits until the day on which somebody takes a post.
+    office could be told then, it waits for the first morning slot of who takes a post.
     """
     bundle = rule_set.bundles.get(MORNING)
     if bundle is None or not people.ever_held(connection, OFFICE):
@@ -522,11 +522,12 @@ def upcoming_note(connection: Connection, rule_set: RuleSet, now: datetime) -> U
     first = max(first, since or morning.EARLY)
     slot = bundle.slot_from(first + INSTANT, rule_set.calendar, about.zone)
     day = local_day(max(slot, now), about.zone)
-    if not people.directory(connection, day, ()).resolve(OFFICE, None):
-        taken = people.next_taken(connection, OFFICE, day)
-        if taken is None:
-            return None
-        slot = bundle.slot_from(midnight(taken, about.zone), rule_set.calendar, about.zone)
+    if people.directory(connection, day, ()).resolve(OFFICE, None):
+        taken = people.held_since(connection, OFFICE, day)
+    elif (taken := people.next_taken(connection, OFFICE, day)) is None:
+        return None
+    if taken:
+        slot = max(slot, bundle.slot_from(midnight(taken, about.zone), rule_set.calendar, about.zone))
     return UpcomingNote(campaign, slot, since)
 
 

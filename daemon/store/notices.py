@@ -71,6 +71,11 @@ class StoredItem:
     def recipient(self) -> Recipient:
         return Recipient(self.person, self.role, self.unit, self.own_unit, self.acting_for)
 
+    def tells(self, part: Part) -> bool:
+        """Whether it told its person, or surely will, what is his by ``part``: an open copy may fall yet."""
+        may_fall = part is Part.TO and self.part is Part.COPY and self.state == "open"
+        return self.state != "dropped" and not may_fall
+
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
@@ -501,27 +506,33 @@ def signed(connection: Connection, subjects: Iterable[Subject]) -> set[tuple[Sub
 def put_heirs(connection: Connection, heirs: Sequence[NewItem], now: datetime) -> None:
     """Open items for those who hold a seat now.
 
-    Who held it before, too, is told after all, and so is whose copy fell out as nobody was told; who has been
-    told, or will be, by another line, is not told again.
+    Who held it before, too, is told after all, and so is whose copy fell out as nobody was told; a copy that
+    is still on its way becomes his own. Who has been told, or will be, by another line, is not told again.
     """
+    fell = [code.value for code in (ReasonCode.NOT_HOLDER, ReasonCode.COPY_OF_NOTHING)]
     for heir in heirs:
-        decision, person = heir.decision, heir.recipient.person
-        left = _i.reason["code"].as_string().in_((ReasonCode.NOT_HOLDER, ReasonCode.COPY_OF_NOTHING))
-        again = update(items).where(
-            _i.decision_id == decision, _i.person_id == person, _i.state == "dropped", left
-        )
+        mine = and_(_i.decision_id == heir.decision, _i.person_id == heir.recipient.person)
+        again = update(items).where(mine, _i.state == "dropped", _i.reason["code"].as_string().in_(fell))
         values = _item_row(heir, now) | {"notice_id": None}
+        if heir.part is Part.TO:
+            copy = update(items).where(mine, _i.state == "open", _i.part == Part.COPY.value)
+            if connection.execute(copy.values({name: values[name] for name in _SEAT})).rowcount:
+                continue
         if not connection.execute(again.values(values)).rowcount:
             with suppress(IntegrityError), connection.begin_nested():  # told already, or about to be
                 connection.execute(insert(items).values(values))
 
 
-def revive_copies(connection: Connection, told: Collection[int]) -> None:
+_SEAT = ("role", "unit_id", "part", "line", "own_unit", "acting_for")
+"""As what an item is addressed to its person."""
+
+
+def revive_copies(connection: Connection, reached: Collection[int]) -> None:
     """Let the copies of these decisions be judged once more that fell out while nobody was told.
 
     A line of theirs that had reached nobody has found a holder.
     """
-    for some in chunks(sorted(told)):
+    for some in chunks(sorted(reached)):
         nothing = _i.reason["code"].as_string() == ReasonCode.COPY_OF_NOTHING.value
         query = update(items).where(_i.decision_id.in_(some), _i.state == "dropped", nothing)
         connection.execute(query.values(_AGAIN))

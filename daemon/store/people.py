@@ -71,12 +71,24 @@ def ever_held(connection: Connection, seats: Iterable[Role]) -> bool:
 _EVER = select(_p.id).where(_p.role.in_(bindparam("seats", expanding=True)), _p.unit_id.is_(None)).limit(1)
 
 
+def held_since(connection: Connection, seats: Iterable[Role], on: date) -> date | None:
+    """Return since when anybody who holds one of these seats on a day holds it; ``None``: always."""
+    found = connection.execute(_SINCE, {"seats": list(seats), "on": on}).scalars().all()
+    return min((day for day in found if day), default=None) if None not in found else None
+
+
 def next_taken(connection: Connection, seats: Iterable[Role], after: date) -> date | None:
     """Return the first day after a day on which somebody takes any of these seats outside the units."""
     found: date | None = connection.execute(_NEXT, {"seats": list(seats), "after": after}).scalar()
     return found
 
 
+_SINCE = select(_p.since).where(
+    _p.role.in_(bindparam("seats", expanding=True)),
+    _p.unit_id.is_(None),
+    or_(_p.since.is_(None), _p.since <= bindparam("on")),
+    or_(_p.until.is_(None), _p.until >= bindparam("on")),
+)
 _NEXT = select(func.min(_p.since)).where(
     _p.role.in_(bindparam("seats", expanding=True)), _p.unit_id.is_(None), _p.since > bindparam("after")
 )

@@ -179,6 +179,18 @@ def test_nobody_takes_the_seat(office: Office) -> None:
     assert "何联络 wecom: A-1 remind, A-2 remind" in office.sent()
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["original first", "copy first"])
+def test_whose_copy_is_on_its_way_takes_the_seat(office: Office, order: int) -> None:
+    """Whichever of the two a worker looks at first, he is told, and once."""
+    released(office, COPIED)
+    office.leave("孙联络", "2018-08-27")
+    office.hire(TOWN, "联络员", "钱副镇长", since="2018-08-28")
+    for number in sorted(office.ready("wecom"))[::order]:
+        office.deliver_on("wecom", [number])
+    office.run("2018-08-28 12:00")
+    assert office.sent() == ["钱副镇长 wecom: A-1 remind"]
+
+
 def test_a_signature_cancels_what_is_queued_for_the_signer_alone(office: Office) -> None:
     released(office, COPIED.replace("[unit.liaison]", "[unit.liaison, unit.head]"))
     office.sign("A-1", "孙联络")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from daemon.errors import DeliveryError
 from tests.integration.office import DUE, TOWN, Office
 from tests.integration.pipeline.test_people import vacate
@@ -136,6 +138,43 @@ def test_what_came_up_while_nobody_held_the_office_is_told_to_who_takes_it(offic
     assert office.sent() == []
     office.run("2018-08-31 12:00")
     assert office.news() == ["何值班 wecom: note"]
+
+
+@pytest.mark.parametrize("look", ["", "2018-08-31 00:01"])
+def test_who_looks_earlier_changes_nothing(office: Office, look: str) -> None:
+    """What came up on two days is told in one note, on the first morning of who takes the office."""
+    ready(office)
+    office.case("A-2", due="2018-09-04")  # its gap comes up on 2018-08-30
+    vacate(office, "联络员", "值班员", "主任")
+    office.hire("领导小组办公室", "值班员", "何值班", since="2018-08-31")
+    office.run("2018-08-30 12:00")
+    if look:
+        office.tick(look)
+    office.run("2018-08-31 12:00")
+    assert [row.moment for row in office.notice_rows()] == [office.at("2018-08-31 09:10").now]
+
+
+@pytest.mark.parametrize("look", ["", "2018-09-01 10:00"])
+def test_who_takes_it_on_a_day_off_is_told_on_the_next_morning(office: Office, look: str) -> None:
+    office.obey(DUE)
+    office.case("A-1", due="2018-09-04")  # its gap comes up on Thursday
+    office.scan()
+    vacate(office, "联络员", "值班员", "主任")
+    office.hire("领导小组办公室", "值班员", "何值班", since="2018-09-01")
+    office.run("2018-08-31 12:00")
+    if look:
+        office.tick(look)
+    office.run("2018-09-03 12:00")
+    assert [row.moment for row in office.notice_rows()] == [office.at("2018-09-03 09:10").now]
+
+
+def test_who_held_it_for_a_day_off_is_passed_by(office: Office) -> None:
+    ready(office)
+    vacate(office, "联络员", "值班员", "主任")
+    office.hire("领导小组办公室", "值班员", "何值班", since="2018-09-01", until="2018-09-02")
+    office.hire("领导小组办公室", "值班员", "马值班", since="2018-09-10")
+    office.run("2018-09-10 12:00")
+    assert [words for words in office.sent() if "note" in words] == ["马值班 wecom: note"]
 
 
 def test_who_takes_it_by_day_is_told_on_that_day(office: Office) -> None:

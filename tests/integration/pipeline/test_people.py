@@ -256,6 +256,21 @@ def test_who_was_to_have_the_copy_may_take_the_seat(office: Office) -> None:
     assert "钱副镇长 wecom: A-1 remind, A-2 remind" in office.news()
 
 
+def test_so_may_who_has_a_copy_on_its_way(office: Office) -> None:
+    """It would fall, since nobody was told of what it copies; now it is his own."""
+    morning(office, COPIED)
+    vacate(office, "联络员")
+    office.prepare(MORNING)
+    office.case("A-2", due="2018-09-03")  # its own reminder is the next release
+    office.scan()
+    office.hire(TOWN, "联络员", "钱副镇长", since="2018-08-29")
+    office.prepare("2018-08-29 09:10")
+    office.run("2018-08-29 12:00")
+    assert "A-1 remind said" in " ".join(office.items())
+    assert gaps(office) == [True]
+    assert sum("A-1 remind" in words for words in office.sent()) == 1
+
+
 def test_one_person_who_takes_both_vacant_posts_fills_both_gaps_once(office: Office) -> None:
     morning(office)
     vacate(office, "联络员", "分管领导", "主要领导")
