@@ -67,8 +67,8 @@ class Deadlines:
                 ready += min(BACKOFF[-1], 4 * (until - at))
             deadline = max(deadline, self.departs(ready) + PROMPT)
         if hits and owed is not None:
-            pauses = (BACKOFF[min(n, len(BACKOFF) - 1)] for n in range(self._failures(owed)))
-            deadline = self.departs(deadline + sum(pauses, timedelta()))
+            notices = {item.notice for item in self.evidence.items_for(owed) if item.notice}
+            deadline = self.departs(deadline + self.pauses(notices))
         return deadline
 
     def departs(self, instant: datetime) -> datetime:
@@ -90,10 +90,10 @@ class Deadlines:
         """Return the slot of its instant: what is decided long after it waits for the next."""
         return self.next_slot(owed, owed.occurrence.instant)
 
-    def _failures(self, owed: Owed) -> int:
-        """Count the tries that failed on the worst of the ways by which what was owed was to go."""
-        notices = {item.notice for item in self.evidence.items_for(owed)}
-        return max((self._failed_tries.get(number, 0) for number in notices if number), default=0)
+    def pauses(self, notices: Collection[int]) -> timedelta:
+        """Return how long the pauses are after failed tries, on the worst of these ways."""
+        failures = max((self._failed_tries.get(number, 0) for number in notices), default=0)
+        return sum((BACKOFF[min(n, len(BACKOFF) - 1)] for n in range(failures)), timedelta())
 
     @cached_property
     def _failed_tries(self) -> Mapping[int, int]:

@@ -111,12 +111,14 @@ class Told:
     def _next_morning(self, since: datetime) -> datetime | None:
         """Return by when the next morning's note has come; none, if the rules know of no mornings.
 
-        That morning may be made a day off meanwhile.
+        That morning may be made a day off meanwhile; it is the first on which somebody holds the office.
         """
         morning = self._morning_after(since, self.world.rules_at(since))
         for at, rules in self.world.activations:
             if morning and since < at <= morning:
                 morning = max(morning, self._morning_after(since, rules) or morning)
+        while morning and morning < self.evidence.end and not self._has_office(morning):
+            morning = self._morning_after(morning, self.world.rules_at(morning))
         return morning and self.deadlines.after(morning)
 
     def _morning_after(self, since: datetime, rules: Rules) -> datetime | None:
@@ -137,8 +139,9 @@ class Told:
 
     @cached_property
     def _asked(self) -> Sequence[tuple[datetime, datetime]]:
-        """When the office was asked about what is held, and when that came."""
-        return [(n.created_at, told) for n, told, _ in self._came("ask") if n.created_at]
+        """When the office was asked about what is held, and when that came but for pauses between tries."""
+        pauses = self.deadlines.pauses
+        return [(n.created_at, told - pauses({n.id})) for n, told, _ in self._came("ask") if n.created_at]
 
     @cached_property
     def _notes(self) -> Sequence[tuple[datetime, str]]:

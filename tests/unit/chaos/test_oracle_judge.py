@@ -447,6 +447,23 @@ class TestCopies:
         assert [v.kind for v in office.judged() if v.kind != "silent"] == wrong
 
 
+@pytest.mark.parametrize(("failures", "wrong"), [(4, []), (0, ["silent"])])
+def test_the_office_is_asked_at_once_but_for_the_pauses_between_tries(
+    failures: int, wrong: list[str]
+) -> None:
+    """After four tries that failed the question comes 81 minutes later."""
+    office, made = Office(), at("2018-08-28 08:30")
+    office.rows.append(j.Notice(60, LIAISON, "dropped", "rungs", created_at=made))
+    office.rows.append(j.Notice(61, DIRECTOR, "sent", "ask", created_at=made))
+    for number, minute in enumerate(("08:30", "08:31", "08:36", "08:51")[:failures], 1):
+        moment = at(f"2018-08-28 {minute}")
+        office.fault("provider_5xx", f"2018-08-28 {minute}", target="wecom")
+        office.rows.append(j.Attempt(70 + number, 61, "wecom", number, moment, moment, "failed"))
+    office.records.append(j.Arrival(at("2018-08-28 09:51"), "wecom", f"w{DIRECTOR}", (), notice=61))
+    office.records.append(j.Withdrawn(at("2018-08-28 10:00"), (60,), ()))
+    assert office.wrong() == wrong
+
+
 class TestSilence:
     """What reaches nobody is told to the office by the next morning."""
 
@@ -478,6 +495,15 @@ class TestSilence:
     )
     def test_the_office_was_told_if_the_note_says_so(self, text: str, wrong: list[str]) -> None:
         assert note(self.empty(gap=True), "2018-09-06 09:10", text).wrong() == wrong
+
+    @pytest.mark.parametrize(
+        ("came", "wrong"), [("2018-09-12 09:10", []), ("2018-09-13 09:10", ["silent"])], ids=str
+    )
+    def test_who_takes_the_office_is_told_of_what_nobody_was(self, came: str, wrong: list[str]) -> None:
+        office, nobody = self.empty(gap=True), tuple(p for p in POSTS if p.person not in (HEAD, DIRECTOR))
+        office.seat("2018-09-05 18:00", *nobody)
+        office.seat("2018-09-11 18:00", *nobody, j.Post(DIRECTOR, "office.director"))
+        assert note(office, came, GAP).wrong() == wrong
 
     @pytest.mark.parametrize(("calendar", "wrong"), [("{}", ["silent"]), ("{2018: {off: [2018-09-06]}}", [])])
     def test_the_next_morning_may_be_made_a_day_off(self, calendar: str, wrong: list[str]) -> None:
