@@ -15,12 +15,14 @@ from sqlalchemy import (
     Connection,
     Select,
     String,
+    TextClause,
     bindparam,
     cast,
     func,
     literal,
     or_,
     select,
+    text,
     union_all,
 )
 
@@ -30,6 +32,7 @@ from daemon.domain.why import ROLE_TITLES
 from daemon.store import people, roster
 from daemon.store.mutes import NAMED, WITH_NAMES
 from daemon.store.tables import (
+    LAPSED_GAP,
     Instant,
     decisions,
     deliveries,
@@ -167,11 +170,11 @@ _d, _i, _l, _m, _n, _u = decisions.c, items.c, deliveries.c, mutes.c, notices.c,
 _NOTICE = cast(_n.id, String) + "号" + persons.c.name
 
 
-def _gaps() -> Select[Any]:
+def _gaps(which: ColumnElement[bool] | TextClause) -> Select[Any]:
     return (
         select(literal(LineKind.UNADDRESSED.value), _u.since.label("at"), _d.rung)
         .join_from(unaddressed, decisions, _u.decision_id == _d.id)
-        .where(_u.resolved_at.is_(None), _u.since >= _SINCE, _u.since < _UNTIL)
+        .where(which, _u.since >= _SINCE, _u.since < _UNTIL)
     )
 
 
@@ -223,7 +226,8 @@ def _set_aside() -> Select[Any]:
 
 
 _TROUBLE = union_all(
-    _gaps(),
+    _gaps(_u.resolved_at.is_(None)),
+    _gaps(text(LAPSED_GAP)),  # too late by the morning on which it is told
     _notices(LineKind.MANUAL, _n.sent_at, _SINCE),
     _notices(LineKind.WAITING, _n.created_at, literal(EARLY, Instant())),
     _notices(LineKind.HELD, _n.created_at, literal(EARLY, Instant())),

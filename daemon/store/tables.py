@@ -314,6 +314,9 @@ decisions = Table(
     comment="one row settles one occurrence, once",
 )
 
+LAPSED_GAP = "closed_for IN ('lapsed', 'deadline_passed')"
+"""A line that reached nobody until it was too late, in the very words by which SQLite finds the index."""
+
 unaddressed = Table(
     "unaddressed",
     metadata,
@@ -325,6 +328,7 @@ unaddressed = Table(
     Column("closed_for", String),
     Column("reopened_at", Instant),
     _partial("ix_unaddressed_open", "since", where="resolved_at IS NULL"),
+    _partial("ix_unaddressed_lapsed", "since", where=LAPSED_GAP),
     _partial("ix_unaddressed_reopened", "reopened_at", where="reopened_at IS NOT NULL"),
     comment="lines that reached nobody; closed_for: the reason why there was nothing to say, or reached; "
     "reopened_at: when an undo reopened it, until it has been tried",

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from daemon.errors import DeliveryError
+from daemon.store import tables
 from tests.integration.office import DUE, TOWN, Office
 from tests.integration.pipeline.test_people import vacate
 
@@ -54,6 +55,19 @@ def test_what_is_missing_in_the_directory_asks_for_no_note_of_its_own(office: Of
     vacate(office, "分管领导", "主要领导")
     office.run("2018-08-30 12:00")
     assert lines(office) == []
+
+
+def test_a_gap_is_told_though_it_is_too_late_to_fill_it(office: Office) -> None:
+    """The reminder of the last day reached nobody; by the next morning its deadline has passed."""
+    ready(office, DUE.replace("-3 workdays", "0 workdays"))
+    office.case("A-2", due="2018-09-03")  # its own is released just before that note
+    vacate(office, "联络员")
+    office.run("2018-09-03 12:00")
+    assert lines(office)[0] == ["unaddressed 1", NO_LIAISONS]
+    assert office.rows(tables.unaddressed)[0].closed_for == "deadline_passed"
+    office.run("2018-09-10 12:00")
+    told = [int(line.split()[1]) for note in lines(office) for line in note if "unaddressed" in line]
+    assert sum(told) == len(office.rows(tables.unaddressed)), "each once"
 
 
 def test_a_task_by_hand_is_told_once(office: Office) -> None:
