@@ -94,14 +94,15 @@ class Tries:
         return any(at - SMS_APART <= one <= at for one in mine) or len(today) >= SMS_A_DAY
 
     def _has_stale_tokens(self, attempt: Attempt) -> bool:
-        """Whether WeCom forgot its tokens, and nothing has been taken since: two that are known may be stale.
+        """Whether WeCom let its tokens die, and has taken nothing since: two that are known may be stale.
 
         One in a worker's memory, another that the workers share; only then is a new one asked for.
         """
-        ended = [
-            f.until for f in self.evidence.faults if f.target == "sandbox" and f.until <= attempt.opened_at
-        ]
-        if attempt.channel != "wecom" or not ended:
+        if attempt.channel != "wecom":
+            return False
+        died = [f for f in self.evidence.faults if f.target == "sandbox" or f.kind == "provider_token"]
+        ended = [fault.until for fault in died if fault.until <= attempt.opened_at]
+        if not ended:
             return False
         since = max(ended)
         came = (a.at for a in self.evidence.arrivals if a.channel == "wecom")

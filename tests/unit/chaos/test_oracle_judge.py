@@ -160,11 +160,14 @@ class TestFaults:
         assert office.wrong() == wrong
 
     @pytest.mark.parametrize(("since", "wrong"), [("2018-08-28 10:00", []), ("2018-08-27 10:00", ["failed"])])
-    def test_a_gateway_that_was_started_again_has_forgotten_all_tokens(
-        self, since: str, wrong: list[str]
+    @pytest.mark.parametrize(
+        ("kind", "target"), [("provider_killed", "sandbox"), ("provider_token", "wecom")], ids=str
+    )
+    def test_what_let_all_tokens_die_may_be_felt_later(
+        self, kind: str, target: str, since: str, wrong: list[str]
     ) -> None:
         """Until it has taken something from anybody."""
-        office = told(Office().case()).fault("provider_killed", since, target="sandbox")
+        office = told(Office().case()).fault(kind, since, target=target)
         item = next(row for row in office.rows if isinstance(row, j.Item))
         moment = at("2018-08-30 10:00")
         office.rows.append(j.Attempt(90, item.notice or 0, "wecom", 1, moment, moment, "failed"))
