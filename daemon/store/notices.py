@@ -627,6 +627,8 @@ def _revive(
     )
     again = [number for number, *decided in connection.execute(query) if _still_stands(standings, *decided)]
     if again:
+        # Another channel may have had it in its bytes after it was dropped; of that, too, nobody may know.
+        _note_doubt(connection, _i.id.in_(again))
         connection.execute(update(items).where(_i.id.in_(again)).values(_AGAIN))
 
 

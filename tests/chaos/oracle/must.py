@@ -38,6 +38,8 @@ class Must:
             if not self._is_due(once, deadline):
                 continue
             for line, seats in once.rung.lines.items():
+                if not self._is_sure(once, line, seats):
+                    continue
                 if once is owed:
                     yield from self._check_line(once, line, seats, deadline)
                 elif not self._was_said(once, line):
@@ -46,6 +48,12 @@ class Must:
                         yield from self._check_line(once, line, seats, latest)
             if not self._is_held_up(once, deadline):
                 return
+
+    def _is_sure(self, owed: Owed, line: Line, seats: Sequence[str]) -> bool:
+        """Whether a line is that of both rule sets, where one took over at the instant of the decision."""
+        others = self.evidence.owed_by_rung.get(owed.name, ())
+        at_once = (o.rung for o in others if (o.key, o.decided) == (owed.key, owed.decided))
+        return all(rung.lines.get(line) == seats for rung in at_once)
 
     def _is_due(self, owed: Owed, by: datetime) -> bool:
         return by <= self.evidence.end and self.excuses.stays_sayable(owed, by)

@@ -102,8 +102,8 @@ class Told:
         if live and since <= live.at <= deadline:
             return  # the trouble of a rehearsal, of which nobody was told in time
         if deadline < (trouble.ended or self.evidence.end) and not any(
-            since <= at <= deadline and notes.names(text, trouble.kind, trouble.name)
-            for at, text in self._notes
+            since <= came and prompt <= deadline and notes.names(text, trouble.kind, trouble.name)
+            for came, prompt, text in self._notes
         ):
             words = f"{trouble.name} is {trouble.kind} since {self._clock(since)}"
             yield Violation("silent", f"{words}; no note says so by {self._clock(deadline)}", since)
@@ -144,9 +144,10 @@ class Told:
         return [(n.created_at, told - pauses({n.id})) for n, told, _ in self._came("ask") if n.created_at]
 
     @cached_property
-    def _notes(self) -> Sequence[tuple[datetime, str]]:
-        """What the office's notes said, and when they came."""
-        return [(told, text) for _, told, text in self._came("note")]
+    def _notes(self) -> Sequence[tuple[datetime, datetime, str]]:
+        """When the office's notes came, when they had but for pauses between tries, and what they said."""
+        pauses = self.deadlines.pauses
+        return [(told, told - pauses({n.id}), text) for n, told, text in self._came("note")]
 
     def _came(self, kind: str) -> Iterator[tuple[Notice, datetime, str]]:
         """Yield the notices of a kind, when they came, and what they said.

@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from daemon.domain.case import EventKind
-from daemon.errors import DeliveryError
+from daemon.errors import DeliveryError, UnknownOutcomeError
 from daemon.look import Look, Verdict
 from daemon.store import tables
 from daemon.store.deliveries import Claimed
@@ -337,6 +337,37 @@ def test_of_a_joined_leg_one_channel_says_it_while_the_other_finds_it_stale(offi
     assert office.deliveries() == ["email sent", "sms dropped"]
     assert office.notices() == ["孙联络 email+sms sent"]
     assert office.items() == ["孙联络 A-1 remind said"]
+
+
+def test_what_one_channel_drops_another_may_have_said(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By SMS it is looked at, then dropped by mail, then sent, nobody knows: it comes back as a repeat."""
+    office.obey(
+        DUE,
+        ("ladders.yaml", "reminder:           {legs: [wecom, sms+email]}", "reminder: {legs: [email+sms]}"),
+    )
+    office.case("A-1", due="2018-08-31")
+    office.prepare("2018-08-28 09:10")
+    judge, looks = Look.judge, count(1)
+
+    def judge_slowly(look: Look, claimed: Claimed) -> Verdict:
+        verdict = judge(look, claimed)
+        if next(looks) == 1:
+            office.happen("A-1", EventKind.SUBMITTED)
+            office.deliver_on("email")
+        return verdict
+
+    office.wire.answers("sms", *[UnknownOutcomeError("no answer")] * 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(Look, "judge", judge_slowly)
+        office.deliver_on("sms")
+    office.run("2018-08-28 09:20")
+    assert office.items() == ["孙联络 A-1 remind dropped condition"]
+    office.undo("A-1")
+    office.tick()
+    office.run("2018-08-28 12:00")
+    assert "孙联络 sms!: A-1 remind" in office.sent()
 
 
 @pytest.mark.parametrize("look_number", [1, 2])

@@ -169,6 +169,15 @@ class TestRules:
         office = Office().case().obey("2018-08-29 10:00", DUE.replace("-3 workdays", "-1 workday"))
         assert office.must() == FULL
 
+    @pytest.mark.parametrize(
+        ("edited", "more"), [("2018-08-28", []), ("2018-08-27 10:00", ["08-28 remind head"])], ids=str
+    )
+    def test_whom_an_edit_adds_at_the_instant_of_a_decision_may_come_too_late(
+        self, edited: str, more: list[str]
+    ) -> None:
+        office = Office().case().obey(edited, DUE.replace("[unit.liaison]", "[unit.liaison, unit.head]", 1))
+        assert [found for found in office.must() if found == "08-28 remind head"] == more
+
     def test_a_rung_is_taken_away(self) -> None:
         without = "\n".join(line for line in DUE.splitlines() if "overdue" not in line)
         assert Office().case().obey("2018-08-29 10:00", without).must() == [FULL[0], FULL[2]]
