@@ -512,13 +512,14 @@ def put_heirs(connection: Connection, heirs: Sequence[NewItem], now: datetime) -
     fell = [code.value for code in (ReasonCode.NOT_HOLDER, ReasonCode.COPY_OF_NOTHING)]
     for heir in heirs:
         mine = and_(_i.decision_id == heir.decision, _i.person_id == heir.recipient.person)
-        again = update(items).where(mine, _i.state == "dropped", _i.reason["code"].as_string().in_(fell))
+        again = and_(mine, _i.state == "dropped", _i.reason["code"].as_string().in_(fell))
         values = _item_row(heir, now) | {"notice_id": None}
         if heir.part is Part.TO:
             copy = update(items).where(mine, _i.state == "open", _i.part == Part.COPY.value)
             if connection.execute(copy.values({name: values[name] for name in _SEAT})).rowcount:
                 continue
-        if not connection.execute(again.values(values)).rowcount:
+        _note_doubt(connection, again)
+        if not connection.execute(update(items).where(again).values(values)).rowcount:
             with suppress(IntegrityError), connection.begin_nested():  # told already, or about to be
                 connection.execute(insert(items).values(values))
 
@@ -534,8 +535,7 @@ def revive_copies(connection: Connection, reached: Collection[int]) -> None:
     """
     for some in chunks(sorted(reached)):
         nothing = _i.reason["code"].as_string() == ReasonCode.COPY_OF_NOTHING.value
-        query = update(items).where(_i.decision_id.in_(some), _i.state == "dropped", nothing)
-        connection.execute(query.values(_AGAIN))
+        _open_again(connection, and_(_i.decision_id.in_(some), _i.state == "dropped", nothing))
 
 
 def drop_items(
@@ -583,8 +583,6 @@ def _note_doubt(connection: Connection, leaving: ColumnElement[bool]) -> None:
         connection.execute(update(items).where(_i.id == number).values(doubt=sorted(channels)))
 
 
-_AGAIN: Mapping[str, Any] = {"state": "open", "reason": None, "closed_at": None, "notice_id": None}
-"""What lets a dropped item be bound, and judged, once more."""
 _TAKEN_BACK = (ReasonCode.CONDITION, ReasonCode.ANCHOR_MOVED)
 _UNSIGNED = (*_TAKEN_BACK, ReasonCode.SIGNED, ReasonCode.COPY_OF_NOTHING)
 """What a signature silenced comes back with that signature alone: a move takes signatures with it."""
@@ -627,9 +625,17 @@ def _revive(
     )
     again = [number for number, *decided in connection.execute(query) if _still_stands(standings, *decided)]
     if again:
-        # Another channel may have had it in its bytes after it was dropped; of that, too, nobody may know.
-        _note_doubt(connection, _i.id.in_(again))
-        connection.execute(update(items).where(_i.id.in_(again)).values(_AGAIN))
+        _open_again(connection, _i.id.in_(again))
+
+
+def _open_again(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Let dropped items be bound, and judged, once more.
+
+    Another channel may have had one in its bytes after it was dropped; of that, too, nobody may know.
+    """
+    _note_doubt(connection, which)
+    values = {"state": "open", "reason": None, "closed_at": None, "notice_id": None}
+    connection.execute(update(items).where(which).values(values))
 
 
 def _reopen_gaps(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from daemon.domain.ladder import Role
 from daemon.domain.people import Acting, Directory, Post
@@ -51,14 +51,11 @@ def directory(connection: Connection, on: date, of: Iterable[int] | None = None)
 
 
 _p, _a = posts.c, acting.c
-_HELD = (
-    select(_p.person_id, _p.role, _p.unit_id, _p.since, _p.until)
-    .where(
-        or_(_p.since.is_(None), _p.since <= bindparam("on")),
-        or_(_p.until.is_(None), _p.until >= bindparam("on")),
-    )
-    .order_by(_p.id)
+_ON_THAT_DAY = and_(
+    or_(_p.since.is_(None), _p.since <= bindparam("on")),
+    or_(_p.until.is_(None), _p.until >= bindparam("on")),
 )
+_HELD = select(_p.person_id, _p.role, _p.unit_id, _p.since, _p.until).where(_ON_THAT_DAY).order_by(_p.id)
 _HELD_IN = _HELD.where(or_(_p.unit_id.in_(bindparam("of", expanding=True)), _p.unit_id.is_(None)))
 _ACTING = select(acting).where(_a.since <= bindparam("on"), _a.until >= bindparam("on"))
 
@@ -74,7 +71,7 @@ _EVER = select(_p.id).where(_p.role.in_(bindparam("seats", expanding=True)), _p.
 def held_since(connection: Connection, seats: Iterable[Role], on: date) -> date | None:
     """Return since when anybody who holds one of these seats on a day holds it; ``None``: always."""
     found = connection.execute(_SINCE, {"seats": list(seats), "on": on}).scalars().all()
-    return min((day for day in found if day), default=None) if None not in found else None
+    return None if None in found else min(found, default=None)
 
 
 def next_taken(connection: Connection, seats: Iterable[Role], after: date) -> date | None:
@@ -86,8 +83,7 @@ def next_taken(connection: Connection, seats: Iterable[Role], after: date) -> da
 _SINCE = select(_p.since).where(
     _p.role.in_(bindparam("seats", expanding=True)),
     _p.unit_id.is_(None),
-    or_(_p.since.is_(None), _p.since <= bindparam("on")),
-    or_(_p.until.is_(None), _p.until >= bindparam("on")),
+    _ON_THAT_DAY,
 )
 _NEXT = select(func.min(_p.since)).where(
     _p.role.in_(bindparam("seats", expanding=True)), _p.unit_id.is_(None), _p.since > bindparam("after")
