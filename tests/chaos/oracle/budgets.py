@@ -90,7 +90,7 @@ class Budgets:
         if not arrival.repeat or arrival.notice is None:
             return arrival.at
         tries = self.tries.get((arrival.notice, arrival.channel), ())
-        return min([arrival.at, *(each.opened_at for each in tries)])
+        return min([arrival.at, *(each.opened_at for each in tries if _may_have_come(each))])
 
     def _person(self, arrival: Arrival) -> int | None:
         if notice := self.notices.get(arrival.notice or 0):
@@ -199,8 +199,12 @@ class Budgets:
 def _surely_over(tries: Sequence[Attempt]) -> datetime | None:
     """Return when the last try ended, if surely none of them arrived and none follows."""
     last = max(tries, key=lambda each: each.opened_at)
-    arrived = any(each.outcome in ("", "unknown", "sent") for each in tries)
+    arrived = any(_may_have_come(each) for each in tries)
     return last.closed_at if last.delivery_state == "failed" and not arrived else None
+
+
+def _may_have_come(attempt: Attempt) -> bool:
+    return attempt.outcome in ("", "unknown", "sent")
 
 
 def monday_of(day: date) -> date:

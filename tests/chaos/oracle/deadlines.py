@@ -38,13 +38,15 @@ class Deadlines:
     def of(self, owed: Owed) -> datetime:
         """Return when what is owed has arrived at the latest, if there is room for it.
 
+        What is decided after its slot leaves at once: what an undo brings back within two hours of it, say.
         Where rules took over at the very instant of the decision, its slot is that by one set or the other.
         """
         known = (owed.key, owed.decided)
         if known not in self._known:
             others = self.evidence.owed_by_rung.get(owed.name, ())
             slots = {other.release for other in others if (other.key, other.decided) == known}
-            self._known[known] = max(self.after(release, owed) for release in {owed.release, *slots})
+            ready = {max(release, owed.decided) for release in {owed.release, *slots}}
+            self._known[known] = max(self.after(at, owed) for at in ready)
         return self._known[known]
 
     def after(self, release: datetime, owed: Owed | None = None) -> datetime:

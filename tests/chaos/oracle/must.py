@@ -16,6 +16,7 @@ from tests.chaos.journal import Item
 from tests.chaos.oracle.deadlines import Deadlines
 from tests.chaos.oracle.evidence import Evidence, Said, Violation
 from tests.chaos.oracle.excuses import Excuses
+from tests.chaos.oracle.looks import within
 from tests.chaos.oracle.owed import Owed
 from tests.chaos.oracle.rules import Line
 
@@ -42,7 +43,7 @@ class Must:
                     continue
                 if once is owed:
                     yield from self._check_line(once, line, seats, deadline)
-                elif not self._was_said(once, line):
+                elif self._was_addressed(owed, line) and not self._was_said(once, line):
                     latest = self._gap_filled(once, line, deadline)
                     if self._is_due(once, latest):
                         yield from self._check_line(once, line, seats, latest)
@@ -87,6 +88,16 @@ class Must:
         states = [state for state in owed.states if state.at <= start]
         last = max(n for n, state in enumerate(states) if state.undone)
         return replace(owed, release=start, decided=states[last].at, states=owed.states[last:])
+
+    def _was_addressed(self, owed: Owed, line: Line) -> bool:
+        """Whether a line was there when it was released, if it was: an edit after that addresses nobody."""
+        released = [row.released_at for row in self.evidence.rows(owed) if row.released_at]
+        rungs = [
+            state.rules.rung(owed.ladder, owed.rung.id)
+            for at in released
+            for state in within(owed.states, at, at)
+        ]
+        return not rungs or any(rung is not None and line in rung.lines for rung in rungs)
 
     def _was_said(self, owed: Owed, line: Line) -> bool:
         """Whether a line's holder of that time had been told: an undo owes it to no later holder."""

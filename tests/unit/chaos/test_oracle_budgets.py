@@ -93,6 +93,22 @@ class TestTooMuch:
         office.said("case-told.told", LIAISON, f"{MONDAY} 10:01", repeat=True)
         assert told(office, "A-2", f"{MONDAY} 11:00").judged() == []
 
+    def test_they_count_from_the_first_try_that_did_not_surely_fail(self) -> None:
+        office = told(Office(TOLD, budgets="{wecom: {week: 2}}"), "A-1", f"{MONDAY} 10:00", "-")
+        office.fault("kill", f"{TUESDAY} 10:00", target="work-0", doubt=True)
+        for minute, again in (("10:00", False), ("10:01", True)):
+            office.said(
+                "case-told.told", LIAISON, f"{TUESDAY} {minute}", decided=f"{MONDAY} 10:00", repeat=again
+            )
+        number = next(row.notice for row in office.rows if isinstance(row, j.Item))
+        assert number
+        office.rows.append(j.Notice(number, LIAISON, "sent", "rungs", created_at=at(f"{MONDAY} 10:00")))
+        tries = ((f"{MONDAY} 10:00", "failed"), (f"{TUESDAY} 10:00", "unknown"), (f"{TUESDAY} 10:01", "sent"))
+        for n, (when, outcome) in enumerate(tries, 1):
+            office.rows.append(j.Attempt(90 + n, number, "wecom", n, at(when), at(when), outcome, "sent"))
+        found = told(office, "A-2", f"{WEDNESDAY} 10:00").wrong()
+        assert "over budget" not in found
+
     def test_what_is_marked_and_was_never_tried_counts_when_it_came(self) -> None:
         office = Office(TOLD, budgets=BOTH).case("A-1", due=None, when=f"{MONDAY} 10:00")
         office.said("case-told.told", LIAISON, f"{MONDAY} 10:01", repeat=True, decided=f"{MONDAY} 10:00")

@@ -117,6 +117,33 @@ class TestFaults:
         office = Office().case().fault("valkey_stopped", "2018-08-27 10:00", "2018-08-27 16:00")
         assert office.said("case-due.remind", LIAISON, "2018-08-29 09:10").wrong() == ["late"]
 
+    @pytest.mark.parametrize(
+        ("came", "until", "wrong"),
+        [
+            ("2018-08-28 10:10", "", []),
+            ("2018-08-28 11:00", "", ["late"]),
+            ("2018-08-28 17:17", "2018-08-28 17:17", []),
+        ],
+    )
+    def test_what_an_undo_brings_back_soon_after_its_slot_leaves_at_once(
+        self, came: str, until: str, wrong: list[str]
+    ) -> None:
+        undone = "2018-08-28 09:51"
+        office = (
+            Office().case().happen("A-1", "submitted", "2018-08-27 10:00").happen("A-1", "undone", undone)
+        )
+        office.tally = False
+        office.said("case-due.remind", LIAISON, came, decided=undone)
+        if until:
+            office.fault("kill", "2018-08-28 09:17", target="scan-0")
+            office.fault("room_away", undone, until, target="room")
+            number = next(row.notice for row in office.rows if isinstance(row, j.Item))
+            office.rows += [
+                j.Attempt(90 + n, number or 0, "wecom", n, at(when), at(when), outcome, "sent")
+                for n, (when, outcome) in enumerate([*[(undone, "unknown")] * 3, (came, "sent")], 1)
+            ]
+        assert [kind for kind in office.wrong() if kind == "late"] == wrong
+
     def test_what_an_outage_kept_until_it_was_closed_is_not_missed(self) -> None:
         office = Office().case().fault("kill", "2018-08-28 08:00", "2018-08-30 11:00").close("A-1", CLOSED)
         assert office.judged() == []

@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 
 from tests.chaos import journal as j
-from tests.unit.chaos.office import DUE, HEAD, LIAISON, NEW_HEAD, OTHER_HEAD, POSTS, TOWN, ZONE, Office, on
+from tests.unit.chaos.office import (
+    DUE,
+    HEAD,
+    LIAISON,
+    NEW_HEAD,
+    OTHER_HEAD,
+    POSTS,
+    TOWN,
+    ZONE,
+    Office,
+    at,
+    on,
+)
 
 FULL = ["08-28 remind liaison", "09-03 overdue liaison", "09-05 head head"]
 
@@ -177,6 +189,24 @@ class TestRules:
     ) -> None:
         office = Office().case().obey(edited, DUE.replace("[unit.liaison]", "[unit.liaison, unit.head]", 1))
         assert [found for found in office.must() if found == "08-28 remind head"] == more
+
+    @pytest.mark.parametrize(
+        ("edited", "missed"),
+        [("2018-08-28 08:00", []), ("2018-08-29 08:00", ["head"])],
+        ids=("before", "after"),
+    )
+    def test_whom_an_edit_takes_away_before_the_release_is_not_told_by_an_undo(
+        self, edited: str, missed: list[str]
+    ) -> None:
+        both = DUE.replace("[unit.liaison]", "[unit.liaison, unit.head]", 1)
+        office = Office(both).case().obey(edited).happen("A-1", "submitted", "2018-08-28 09:00")
+        office.obey("2018-08-29 10:00", both).happen("A-1", "undone", "2018-08-30 09:00").tally = False
+        moment, slot = at("2018-08-28"), at("2018-08-28 09:10")
+        office.rows.append(
+            j.Decided(1, "case", "A-1", "case-due", "remind", "", 1, "said", moment, moment, slot)
+        )
+        office.said("case-due.remind", LIAISON, "2018-08-30 09:10")
+        assert [found.split()[-1] for found in office.must() if "remind" in found] == missed
 
     def test_a_rung_is_taken_away(self) -> None:
         without = "\n".join(line for line in DUE.splitlines() if "overdue" not in line)
