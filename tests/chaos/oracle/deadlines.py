@@ -18,6 +18,7 @@ from tests.chaos.oracle.budgets import Budgets
 from tests.chaos.oracle.days import DAY, FRESH, INSTANT, last_moment, midnight, slot
 from tests.chaos.oracle.evidence import Evidence, has_failed
 from tests.chaos.oracle.owed import Owed
+from tests.chaos.oracle.rules import Rules
 from tests.chaos.oracle.tries import BACKOFF, Tries
 
 PROMPT = timedelta(minutes=25)
@@ -74,14 +75,20 @@ class Deadlines:
         return deadline
 
     def departs(self, instant: datetime) -> datetime:
-        """Return when what is ready at an instant leaves, by the rules of that time."""
-        rules = self.world.rules_at(instant)
-        later = [r for at, r in self.world.activations if instant < at <= instant + timedelta(days=7)]
-        return max(
-            hours.next_open(instant, r.calendar, self.world.zone)
-            for r in (rules, *later)
-            for hours in (r.hours, *r.channel_hours.values())
-        )
+        """Return when what is ready at an instant leaves at the latest, by the rules of that time.
+
+        What waits for its hours waits anew if rules that take over meanwhile close them.
+        """
+        edited = [each for each in self.world.activations if instant < each[0] <= instant + timedelta(days=7)]
+        opens = max(self._opens(instant, r) for r in (self.world.rules_at(instant), *(r for _, r in edited)))
+        for at, rules in edited:
+            if at <= opens:
+                opens = self._opens(opens, rules)
+        return opens
+
+    def _opens(self, instant: datetime, rules: Rules) -> datetime:
+        windows = (rules.hours, *rules.channel_hours.values())
+        return max(hours.next_open(instant, rules.calendar, self.world.zone) for hours in windows)
 
     def next_slot(self, owed: Owed, instant: datetime) -> datetime:
         rules = self.world.rules_at(instant)

@@ -73,15 +73,21 @@ class Excuses:
         if owed.rung.approval or other.release > deadline:
             return False
         later = other.rung.rank >= owed.rung.rank and other.rung.position > owed.rung.position
-        return (later or self._goes_with(other, owed, person)) and self._reaches(
+        return (later or self._goes_with(other, owed, person, deadline)) and self._reaches(
             other, owed, person, deadline
         )
 
-    def _goes_with(self, other: Owed, owed: Owed, person: int) -> bool:
-        """Whether something stronger may still be on its way when what is owed joins it."""
+    def _goes_with(self, other: Owed, owed: Owed, person: int, deadline: datetime) -> bool:
+        """Whether something stronger may still be on its way when what is owed joins it.
+
+        If nobody held its seat, it sets out when somebody is told for the first time.
+        """
         if other.rung.approval or other.strength <= owed.strength:
             return False
-        return self.deadlines.with_room(other, [person], self.deadlines.of(other)) >= owed.release
+        filled = [gap.resolved_at for gap in self.evidence.gaps_of(other) if gap.resolved_at]
+        late = (self.deadlines.after(at, other) for at in filled if at <= deadline)
+        until = max([self.deadlines.of(other), *late])
+        return self.deadlines.with_room(other, [person], until) >= owed.release
 
     def _reaches(self, other: Owed, owed: Owed, person: int, deadline: datetime) -> bool:
         day = self.world.day(max(other.release, owed.release))

@@ -41,7 +41,7 @@ class Must:
             for line, seats in once.rung.lines.items():
                 if not self._is_sure(once, line, seats):
                     continue
-                if once is owed:
+                if once is owed and not self._was_released(owed):
                     yield from self._check_line(once, line, seats, deadline)
                 elif self._was_addressed(owed, line) and not self._was_said(once, line):
                     latest = self._gap_filled(once, line, deadline)
@@ -88,6 +88,10 @@ class Must:
         states = [state for state in owed.states if state.at <= start]
         last = max(n for n, state in enumerate(states) if state.undone)
         return replace(owed, release=start, decided=states[last].at, states=owed.states[last:])
+
+    def _was_released(self, owed: Owed) -> bool:
+        """Whether it was owed for sure only after its release: at one instant either may have come first."""
+        return any(row.released_at and row.released_at < owed.decided for row in self.evidence.rows(owed))
 
     def _was_addressed(self, owed: Owed, line: Line) -> bool:
         """Whether a line was there when it was released, if it was: an edit after that addresses nobody."""

@@ -477,6 +477,54 @@ class TestCopies:
         assert [v.kind for v in office.judged() if v.kind != "silent"] == wrong
 
 
+class TestSeats:
+    """Seats that were taken after the release, and what goes with what they brought."""
+
+    SECOND = j.Post(NEW_HEAD, "unit.liaison", TOWN, since=on("2018-09-10"))
+
+    def test_who_joins_a_holder_that_was_told_is_not_told_by_an_undo(self) -> None:
+        """The case was assigned and suspended at one instant; the release came between the two."""
+        ladder = DUE.split("    rungs:")[0].replace("from: due", "from: assigned")
+        ladder += "    rungs:\n      told: {at: immediately, act: notice, to: [unit.liaison]}\n"
+        start = "2018-08-20 10:00"
+        office = Office(ladder, seats=(*POSTS, self.SECOND)).case(when=start)
+        office.said("case-due.told", LIAISON, start, decided=start).happen("A-1", "suspended", start)
+        office.happen("A-1", "undone", "2018-09-12 10:00").tally = False
+        assert office.must() == []
+
+    @pytest.mark.parametrize(("filled", "missed"), [("09:10", []), ("", ["09-03 told liaison"])])
+    def test_the_stronger_that_waited_for_the_seat_speaks_for_the_weaker(
+        self, filled: str, missed: list[str]
+    ) -> None:
+        ladder = (
+            DUE.split("    rungs:")[0]
+            + """    rungs:
+      urged: {at: -3 workdays, act: urge, to: [unit.liaison]}
+      told: {at: +1 workday, act: notice, to: [unit.liaison]}
+"""
+        )
+        office = Office(ladder, seats=tuple(p for p in POSTS if p.person != LIAISON)).case(due="2018-08-31")
+        day, taken = at("2018-08-28"), at("2018-09-03 09:00")
+        office.rows.append(j.Decided(1, "case", "A-1", "case-due", "urged", "", 1, "said", day, day))
+        office.rows.append(j.Gap(1, "to", 0, at("2018-08-28 09:10"), taken if filled else None))
+        office.seat("2018-09-03 09:00", *POSTS)
+        if filled:
+            office.said("case-due.urged", LIAISON, f"2018-09-03 {filled}", decided="2018-08-28")
+        assert office.must() == missed
+
+
+@pytest.mark.parametrize(("came", "wrong"), [("2018-08-22 08:35", []), ("2018-08-22 09:00", ["late"])])
+def test_what_was_let_go_on_a_day_off_may_meet_another(came: str, wrong: list[str]) -> None:
+    """Monday was off until its own morning; then it was worked, and Tuesday off in its place."""
+    ladder = DUE.replace("-3 workdays", "-11 workdays")
+    office = Office(ladder, calendar="years: {2018: {off: [2018-08-20]}}").case(when="2018-08-10")
+    office.obey("2018-08-20 09:30", ladder, calendar="years: {2018: {off: [2018-08-21]}}")
+    office.said("case-due.remind", LIAISON, came, decided="2018-08-15")
+    item = next(row for row in office.rows if isinstance(row, j.Item))
+    office.records.append(j.LetGo(at("2018-08-20 08:40"), (item.notice or 0,), (item.id,)))
+    assert office.wrong() == wrong
+
+
 @pytest.mark.parametrize(("failures", "wrong"), [(4, []), (0, ["silent"])])
 def test_the_office_is_asked_at_once_but_for_the_pauses_between_tries(
     failures: int, wrong: list[str]
