@@ -77,10 +77,13 @@ class Deadlines:
     def departs(self, instant: datetime) -> datetime:
         """Return when what is ready at an instant leaves at the latest, by the rules of that time.
 
-        What waits for its hours waits anew if rules that take over meanwhile close them.
+        What waits for its hours waits anew if rules that take over meanwhile close them. At the very instant
+        at which rules took over it may still go by the former.
         """
+        former = self.world.rules_at(instant - INSTANT)
         edited = [each for each in self.world.activations if instant < each[0] <= instant + timedelta(days=7)]
-        opens = max(self._opens(instant, r) for r in (self.world.rules_at(instant), *(r for _, r in edited)))
+        known = (former, self.world.rules_at(instant), *(rules for _, rules in edited))
+        opens = max(self._opens(instant, rules) for rules in known)
         for at, rules in edited:
             if at <= opens:
                 opens = self._opens(opens, rules)

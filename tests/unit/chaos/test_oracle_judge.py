@@ -525,6 +525,18 @@ def test_what_was_let_go_on_a_day_off_may_meet_another(came: str, wrong: list[st
     assert office.wrong() == wrong
 
 
+@pytest.mark.parametrize(("when", "wrong"), [("12:58", []), ("12:57", ["late"])])
+def test_what_was_let_go_as_a_calendar_takes_over_may_go_by_the_former(when: str, wrong: list[str]) -> None:
+    """Friday was off until noon, and what is let go on it leaves on Monday."""
+    ladder = DUE.replace("-3 workdays", "-11 workdays")
+    office = Office(ladder, calendar="years: {2018: {off: [2018-08-17]}}").case(when="2018-08-10")
+    office.obey(f"2018-08-17 {when}", ladder)
+    office.said("case-due.remind", LIAISON, "2018-08-20 08:35", decided="2018-08-16")
+    item = next(row for row in office.rows if isinstance(row, j.Item))
+    office.records.append(j.LetGo(at("2018-08-17 12:58"), (item.notice or 0,), (item.id,)))
+    assert office.wrong() == wrong
+
+
 @pytest.mark.parametrize(("failures", "wrong"), [(4, []), (0, ["silent"])])
 def test_the_office_is_asked_at_once_but_for_the_pauses_between_tries(
     failures: int, wrong: list[str]
