@@ -80,7 +80,7 @@ def lease_of(rule_set: RuleSet, channel: str) -> timedelta:
     return timedelta(seconds=CALLS_A_LEASE * call_seconds(rule_set, channel))
 
 
-def opening_of(letter: Letter, wall: datetime, rule_set: RuleSet) -> Opening:
+def opening_of(letter: Letter, rule_set: RuleSet, now: datetime, wall: datetime) -> Opening:
     """Return the try to be noted before the bytes leave; its lease begins at ``wall``."""
     lease_until = wall + lease_of(rule_set, letter.claimed.channel)
-    return Opening(letter.claimed, letter.frozen, lease_until, letter.repeat, letter.person, letter.on)
+    return Opening(letter.claimed, letter.frozen, now, lease_until, letter.repeat, letter.person, letter.on)

@@ -23,12 +23,13 @@ from sqlalchemy.exc import (
 )
 
 from daemon import clock
-from daemon.attempt import Letter, Opened, Outcome, call_seconds, lease_of, opening_of
+from daemon.attempt import Letter, Opened, Outcome, call_seconds, lease_of
 from daemon.channels import Channel, Receipt
 from daemon.config.compiled import RuleSet
 from daemon.domain.burden import is_exempt
 from daemon.domain.windows import departure
 from daemon.errors import DeliveryError, DubanError, FaultyInputError, RefusedError, UnknownOutcomeError
+from daemon.ledger import Step, write
 from daemon.look import Look, Verdict, renderer_of, store_verdict
 from daemon.record import Recorder, resends
 from daemon.render import Renderer
@@ -36,11 +37,14 @@ from daemon.store import burden, deliveries, mode, notices, settings
 from daemon.store.burden import Burden
 from daemon.store.deliveries import Claimed
 from daemon.store.engine import reading, writing
+from daemon.store.group import Group
 
 log = logging.getLogger(__name__)
 MOST_GIVEN_BACK = 5
 """A delivery that so many workers died with in a row is to blame: all but the first had it alone in hand."""
 KILLS = "处理时发送进程屡次中断"
+KEPT_SECONDS = 2.0
+"""So long a connection may rest: bytes that meet a hang-up on their way have an unknown fate."""
 NO_CHANNEL = "规则里已没有这个渠道"
 _OURS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 """What trying again does not mend."""
@@ -52,6 +56,21 @@ ChannelFactories = Callable[[RuleSet], Mapping[str, Callable[[], Channel]]]
 
 class _OtherModeError(Exception):
     """The database went live, or was paused, while its deliveries were being claimed."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A channel, and when it was last asked for; its connection is kept while there is much to send."""
+
+    channel: Channel
+    used_at: float = 0.0
+
+    def awake(self, now: float) -> Channel:
+        """Return the channel; after a rest it connects anew, for the other side may be about to hang up."""
+        if now - self.used_at > KEPT_SECONDS:
+            self.channel.close()
+        self.used_at = now
+        return self.channel
 
 
 @dataclass
@@ -72,6 +91,8 @@ class Deliverer:
     rehearsing: ChannelFactories | None = None
     together: bool = False
     _own: threading.local = field(default_factory=threading.local)
+    _ledgers: dict[str, Group[Step, Opened | None]] = field(default_factory=dict)
+    """One for each channel: who sends fast does not wait for who sends slowly."""
 
     def deliver(self, channel: str, ids: Sequence[int], now: datetime) -> int:
         """Send those of ``ids`` that are ready, one after the other; return how many were handed over.
@@ -91,17 +112,13 @@ class Deliverer:
     ) -> int:
         if not claimed:
             return 0
-        channel = claimed[0].channel
         try:
             letters = self._prepare(claimed, rule_set, state, now)
             each_way = self._send_together if self.together else self._send_one_by_one
-            handed_over = each_way(letters, rule_set, now)
+            return each_way(letters, rule_set, now)
         except (OperationalError, InterfaceError):
             self._hand_back(claimed)
             raise
-        if letters and (mine := self._made().get((rule_set.hash, channel, state.rehearsal))):
-            mine.close()
-        return handed_over
 
     def _hand_back(self, claimed: Sequence[Claimed]) -> None:
         """Give up what was not tried: the database was full or away, and no message is to blame for it.
@@ -116,10 +133,12 @@ class Deliverer:
             log.warning("cannot hand back; the sweep will", extra={"deliveries": [one.id for one in claimed]})
 
     def _send_one_by_one(self, letters: Sequence[Letter], rule_set: RuleSet, now: datetime) -> int:
-        """Send on one connection; each send has a transaction of its own."""
+        """Send on one connection; nothing leaves before its try, and how the last one ended, are on file."""
+        if not letters:
+            return 0
         handed_over = 0
         outcome: Outcome | None = None
-        with self.engine.connect() as connection:
+        with self.engine.connect() as connection, self._ledger(letters[0].claimed.channel).joined():
             for letter in letters:
                 opened = self._record_and_open(connection, outcome, letter, rule_set, now)
                 outcome = self._send(letter, opened, rule_set) if opened else None
@@ -132,15 +151,13 @@ class Deliverer:
         if not letters:
             return 0
         with writing(self.engine) as connection:
-            at, wall = clock.monotonic(), clock.wall()
-            openings = [opening_of(letter, wall, rule_set) for letter in letters]
-            mine = deliveries.open_attempts(connection, openings, now, wall)
+            opened = write(connection, [Step(None, letter, rule_set, now) for letter in letters])
             outcomes = [
-                self._send(letter, Opened(opening.number, at), rule_set)
-                for letter, opening in zip(letters, openings, strict=True)
-                if letter.claimed.id in mine
+                self._send(letter, each, rule_set)
+                for letter, each in zip(letters, opened, strict=True)
+                if each
             ]
-            Recorder(connection, rule_set, now).record_all(outcomes)
+            write(connection, [Step(outcome, None, rule_set, now) for outcome in outcomes])
         return sum(outcome.kind == "sent" for outcome in outcomes)
 
     def letters(self, channel: str, ids: Sequence[int], rule_set: RuleSet, now: datetime) -> list[Letter]:
@@ -314,23 +331,14 @@ class Deliverer:
         rule_set: RuleSet,
         now: datetime,
     ) -> Opened | None:
-        """Record how the last try ended and open the next, in one transaction.
+        """Record how the last try ended and open the next, in one transaction (perhaps with other threads').
 
         While the database is away the outcome is kept and tried again: it must not get lost.
         """
-        tries = 0
+        step, tries = Step(outcome, letter, rule_set, now), 0
         while outcome is not None or letter is not None:
-            at = clock.monotonic()
             try:
-                with connection.begin():
-                    if outcome is not None:
-                        Recorder(connection, rule_set, now).record(outcome)
-                    number = None
-                    if letter is not None:
-                        wall = clock.wall()
-                        opening = opening_of(letter, wall, rule_set)
-                        number = deliveries.open_attempt(connection, opening, now, wall)
-                return Opened(number, at) if number is not None else None
+                return self._write(connection, step)
             except DBAPIError as fault:
                 if outcome is None or isinstance(fault, _OURS):
                     raise
@@ -339,15 +347,26 @@ class Deliverer:
                 tries += 1
         return None
 
+    def _write(self, connection: Connection, step: Step) -> Opened | None:
+        """Write a step; one that has consequences locks more than its own rows, and is written alone."""
+        if step.is_plain:
+            return self._ledger(step.claims[0].channel).put(connection, step)
+        with connection.begin():
+            [opened] = write(connection, [step])
+        return opened
+
+    def _ledger(self, channel: str) -> Group[Step, Opened | None]:
+        return self._ledgers.setdefault(channel, Group(write))
+
     def _channel(self, name: str, rule_set: RuleSet, rehearsal: bool) -> Channel:
-        """Return this thread's own channel: connections are not shared."""
+        """Return this thread's own channel: connections are not shared, nor used again after a rest."""
         mine, key = self._made(), (rule_set.hash, name, rehearsal)
         if key not in mine:
             factories = (self.rehearsing if rehearsal and self.rehearsing else self.channels)(rule_set)
             if name not in factories:
                 raise DeliveryError(NO_CHANNEL, permanent=True)
-            mine[key] = factories[name]()
-        return mine[key]
+            mine[key] = _Kept(factories[name]())
+        return mine[key].awake(clock.monotonic())
 
     def _can_open(self, name: str, rule_set: RuleSet, rehearsal: bool) -> bool:
         """Whether a channel can be set up here; if a secret is missing, its messages wait where they are."""
@@ -360,8 +379,8 @@ class Deliverer:
             return True  # each of its messages goes on to the next leg
         return True
 
-    def _made(self) -> dict[tuple[str, str, bool], Channel]:
-        found: dict[tuple[str, str, bool], Channel] = self._own.__dict__.setdefault("channels", {})
+    def _made(self) -> dict[tuple[str, str, bool], _Kept]:
+        found: dict[tuple[str, str, bool], _Kept] = self._own.__dict__.setdefault("channels", {})
         return found
 
 

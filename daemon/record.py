@@ -5,9 +5,7 @@ A notice has failed only after its last leg, or when a person must decide; then 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
-from itertools import groupby
 
 from sqlalchemy import Connection
 
@@ -30,15 +28,6 @@ class Recorder:
 
     def __init__(self, connection: Connection, rule_set: RuleSet, now: datetime) -> None:
         self.connection, self.rule_set, self.now = connection, rule_set, now
-
-    def record_all(self, outcomes: Sequence[Outcome]) -> None:
-        """Record many tries of one channel; those that arrived in a few statements."""
-        sent = [outcome for outcome in outcomes if outcome.kind == "sent"]
-        for state, of_channel in groupby(sent, key=lambda o: _state_of(o.letter.claimed)):
-            deliveries.record_sent(self.connection, [_sent(o) for o in of_channel], state, self.now)
-        for outcome in outcomes:
-            if outcome.kind != "sent":
-                self.record(outcome)
 
     def record(self, outcome: Outcome) -> None:
         """Record one try, and do what follows from how it ended."""
@@ -164,10 +153,11 @@ def _state_of(sent: Claimed) -> str:
     return "manual" if sent.channel == MANUAL else "sent"
 
 
-def _sent(outcome: Outcome) -> Sent:
-    letter = outcome.letter
-    items = letter.frozen["items"]
-    return Sent(letter.claimed, outcome.number, outcome.provider_id, letter.leg, items)
+def sent_of(outcome: Outcome, now: datetime) -> Sent:
+    """Return what is stored of a try that arrived."""
+    letter, items = outcome.letter, outcome.letter.frozen["items"]
+    state = _state_of(letter.claimed)
+    return Sent(letter.claimed, outcome.number, outcome.provider_id, state, letter.leg, items, now)
 
 
 def resends(rule_set: RuleSet, channel: str) -> int:

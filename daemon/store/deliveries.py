@@ -21,6 +21,10 @@ OVER = frozenset({"failed", "dropped", "passed_over"})
 """The states of a delivery that reaches nobody; ``passed_over``: its channel had no room left."""
 
 
+Claim = tuple[int, int]
+"""A delivery, and the number under which it was claimed: both change hands together."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A delivery that is mine until the lease ends. ``frozen``: the bytes of a try of unknown outcome.
@@ -37,6 +41,10 @@ class Claimed:
     unknowns: int
     frozen: Mapping[str, Any] | None
     given_back: int = 0
+
+    @property
+    def key(self) -> Claim:
+        return self.id, self.claim
 
 
 _CLAIMED = (
@@ -148,13 +156,14 @@ def _mine(claimed: Claimed) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A try that is about to be noted.
+    """A try that is about to be noted, at an office time.
 
     From then on it counts for ``person``, on the office day ``on`` (store/burden.py).
     """
 
     claimed: Claimed
     frozen: Mapping[str, Any]
+    at: datetime
     lease_until: datetime
     repeat: bool
     person: int
@@ -168,45 +177,35 @@ class Opening:
         values = _mine(self.claimed) | {"number": self.number, "bytes": dict(self.frozen), "wall": wall}
         return values | {"until": self.lease_until, "borne_by": self.person, "on": self.on}
 
-    def note(self, now: datetime) -> dict[str, Any]:
-        values = {"delivery_id": self.claimed.id, "number": self.number, "opened_at": now}
+    @property
+    def note(self) -> dict[str, Any]:
+        values = {"delivery_id": self.claimed.id, "number": self.number, "opened_at": self.at}
         return values | {"repeat": self.repeat, "said": _words(self.frozen["content"])}
 
 
-def open_attempts(
-    connection: Connection, openings: Sequence[Opening], now: datetime, wall: datetime
-) -> set[int]:
-    """Note many tries, as ``open_attempt`` notes one; return the deliveries that are still mine."""
-    ids = [opening.claimed.id for opening in openings]
-    claims = dict(map(tuple, connection.execute(_STILL_SENDING, {"ids": ids, "wall": wall})))
-    mine = [each for each in openings if claims.get(each.claimed.id) == each.claimed.claim]
-    if mine:
-        connection.execute(_OPEN, [each.values(wall) for each in mine])
-        connection.execute(_NOTE, [each.note(now) for each in mine])
-    return {each.claimed.id for each in mine}
+def still_mine(connection: Connection, claimed: Sequence[Claimed]) -> dict[Claim, datetime]:
+    """Return when the lease ends of those deliveries that are still in the hands of who claimed them.
+
+    Their rows are held until this transaction ends, in one order: no two workers wait for each other.
+    """
+    found = connection.execute(_STILL_SENDING, {"ids": [each.id for each in claimed]})
+    leases = {(number, claim): until for number, claim, until in found}
+    return {each.key: leases[each.key] for each in claimed if each.key in leases}
 
 
 _STILL_SENDING = (
-    select(_d.id, _d.claim)
-    .where(
-        _d.id.in_(bindparam("ids", expanding=True)),
-        _d.state == "sending",
-        _d.lease_until > bindparam("wall", type_=Instant()),
-    )
+    select(_d.id, _d.claim, _d.lease_until)
+    .where(_d.id.in_(bindparam("ids", expanding=True)), _d.state == "sending")
+    .order_by(_d.id)
     .with_for_update()
 )
 
 
-def open_attempt(connection: Connection, opening: Opening, now: datetime, wall: datetime) -> int | None:
-    """Note a try before its bytes leave, and freeze them; return its number, ``None`` if no longer mine.
-
-    Nor is it mine when the lease ran out by ``wall`` and nobody has taken it back yet: who slept since he
-    looked must not say what he saw then.
-    """
-    if not connection.execute(_OPEN, opening.values(wall)).rowcount:
-        return None
-    connection.execute(_NOTE, opening.note(now))
-    return opening.number
+def open_attempts(connection: Connection, openings: Sequence[Opening], wall: datetime) -> None:
+    """Note tries before their bytes leave, and freeze these; the deliveries are still mine."""
+    if openings:
+        connection.execute(_OPEN, [opening.values(wall) for opening in openings])
+        connection.execute(_NOTE, [opening.note for opening in openings])
 
 
 _NOTE = insert(attempts)
@@ -247,36 +246,45 @@ def _closed(
     return values | {"provider": provider_id, "of_provider": code, "words": words}
 
 
-def record_sent(connection: Connection, sent: Sequence[Sent], state: str, now: datetime) -> None:
-    """Record many tries that arrived, of deliveries that this very transaction has found to be mine."""
-    if not sent:
-        return
-    connection.execute(
-        _CLOSE, [_closed(s.claimed.id, s.number, "sent", now, s.provider_id, "", "") for s in sent]
-    )
-    connection.execute(_SETTLE, [_mine(s.claimed) | {"ended": "sent"} for s in sent])
-    legs = {s.claimed.notice: s.leg for s in sent}
-    # Of joined legs the second finds its notice sent, and its items said.
-    going = list(connection.execute(_GOING, {"ids": list(legs)}).scalars())
-    if not going:
-        return
-    connection.execute(_SENT, [{"notice": n, "to": state, "at": now, "by": legs[n]} for n in going])
-    if state == "sent":
-        connection.execute(_ALL_SAID, {"ids": going, "at": now})
-        said = [item for s in sent for item in s.items]
-        for some in chunks(said):
-            connection.execute(_ALL_SAID_ALL_THE_SAME, {"ids": going, "at": now, "said": some})
-
-
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A try that arrived: over which leg, and the items that were in its bytes."""
+    """A try that arrived: when, over which leg, and the items that were in its bytes.
+
+    ``state`` is what its notice becomes.
+    """
 
     claimed: Claimed
     number: int
     provider_id: str | None
+    state: str
     leg: str
     items: Sequence[int]
+    at: datetime
+
+
+def record_sent(connection: Connection, sent: Sequence[Sent]) -> None:
+    """Record tries that arrived, of deliveries that this very transaction has found to be mine."""
+    if not sent:
+        return
+    closed = [_closed(s.claimed.id, s.number, "sent", s.at, s.provider_id, "", "") for s in sent]
+    connection.execute(_CLOSE, closed)
+    connection.execute(_ALL_SETTLED, {"ids": [s.claimed.id for s in sent]})
+    by_way: dict[tuple[str, str], list[Sent]] = {}
+    for each in sent:
+        by_way.setdefault((each.state, each.leg), []).append(each)
+    for (state, leg), some in by_way.items():
+        _tell(connection, state, leg, some)
+
+
+def _tell(connection: Connection, state: str, leg: str, sent: Sequence[Sent]) -> None:
+    """Let notices have been sent over a leg, as ``mark_sent`` does for one."""
+    at = max(s.at for s in sent)
+    reached = {"ids": [s.claimed.notice for s in sent], "to": state, "at": at, "by": leg}
+    # Of joined legs the second finds its notice sent, and its items said.
+    going = set(connection.execute(_ALL_SENT, reached).scalars())
+    if going and state == "sent":
+        in_bytes = [item for s in sent if s.claimed.notice in going for item in s.items]
+        _mark_said(connection, list(going), at, in_bytes)
 
 
 def settle(connection: Connection, claimed: Claimed, state: str) -> bool:
@@ -389,22 +397,21 @@ def leg_states(connection: Connection, notice: int, leg: int) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-_SENT = (
+_ALL_SENT = (
     update(notices)
-    .where(_n.id == bindparam("notice"), _n.state.in_(("ready", "failed")))
+    .where(_n.id.in_(bindparam("ids", expanding=True)), _n.state.in_(("ready", "failed")))
     .values(state=bindparam("to"), sent_at=bindparam("at"), sent_leg=bindparam("by"))
+    .returning(_n.id)
 )
-_GOING = select(_n.id).where(_n.id.in_(bindparam("ids", expanding=True)), _n.state.in_(("ready", "failed")))
-_ITS_ITEMS = update(items).where(items.c.notice_id == bindparam("notice"))
-_NOW_SAID = {"state": "said", "closed_at": bindparam("at"), "reason": null()}
-_SAID = _ITS_ITEMS.where(items.c.state == "open").values(_NOW_SAID)
-_SAID_ALL_THE_SAME = _ITS_ITEMS.where(
-    items.c.state == "dropped", items.c.id.in_(bindparam("said", expanding=True))
-).values(_NOW_SAID)
-
+_ALL_SETTLED = (
+    update(deliveries)
+    .where(_d.id.in_(bindparam("ids", expanding=True)))
+    .values(state="sent", lease_until=None, frozen=None)
+)
 _THEIR_ITEMS = update(items).where(items.c.notice_id.in_(bindparam("ids", expanding=True)))
-_ALL_SAID = _THEIR_ITEMS.where(items.c.state == "open").values(_NOW_SAID)
-_ALL_SAID_ALL_THE_SAME = _THEIR_ITEMS.where(
+_NOW_SAID = {"state": "said", "closed_at": bindparam("at"), "reason": null()}
+_SAID = _THEIR_ITEMS.where(items.c.state == "open").values(_NOW_SAID)
+_SAID_ALL_THE_SAME = _THEIR_ITEMS.where(
     items.c.state == "dropped", items.c.id.in_(bindparam("said", expanding=True))
 ).values(_NOW_SAID)
 
@@ -416,15 +423,20 @@ def mark_sent(
 
     ``said`` were in the bytes: one that fell out while they were on their way was said all the same.
     """
-    values = {"notice": notice, "to": state, "at": now, "by": leg}
-    if connection.execute(_SENT, values).rowcount and state == "sent":
+    reached = {"ids": [notice], "to": state, "at": now, "by": leg}
+    if connection.execute(_ALL_SENT, reached).first() and state == "sent":
         mark_said(connection, notice, now, said)
 
 
 def mark_said(connection: Connection, notice: int, now: datetime, said: Sequence[int] = ()) -> None:
-    values = {"notice": notice, "at": now}
-    if connection.execute(_SAID, values).rowcount < len(said):
-        connection.execute(_SAID_ALL_THE_SAME, values | {"said": list(said)})
+    _mark_said(connection, [notice], now, said)
+
+
+def _mark_said(connection: Connection, ids: Sequence[int], at: datetime, in_bytes: Sequence[int]) -> None:
+    marked = connection.execute(_SAID, {"ids": ids, "at": at}).rowcount
+    if marked < len(in_bytes):
+        for some in chunks(in_bytes):
+            connection.execute(_SAID_ALL_THE_SAME, {"ids": ids, "at": at, "said": some})
 
 
 def to_hint(connection: Connection, now: datetime, stale: datetime, limit: int) -> dict[str, list[int]]:

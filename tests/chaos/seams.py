@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from daemon import clock, deliver, loop, record, release, scan
+from daemon import clock, deliver, loop, release, scan
 from daemon.store import decisions
 from jobs.hints import Hints
 
@@ -228,11 +228,12 @@ def _wrap_worker(seams: Seams) -> None:
     _after(one, "_prepare", lambda _self, claimed, *_: seams.passed("looked", ids=ids_of(claimed)))
     _before(one, "_send", lambda _self, letter, *_: seams.passed("opened", ids=[letter.claimed.id]))
     _after(one, "_send", lambda _self, letter, *_: seams.passed("sent", ids=[letter.claimed.id]))
-    _after(
-        record.Recorder,
-        "record",
-        lambda _self, outcome: seams.passed("recording", ids=[outcome.letter.claimed.id]),
-    )
+
+    def written(_connection: Any, steps: Any) -> None:
+        if ended := [step.outcome.letter.claimed.id for step in steps if step.outcome]:
+            seams.passed("recording", ids=ended)
+
+    _after(deliver, "write", written)
     send, record_and_open = one._send, one._record_and_open
 
     def sent(self: Any, letter: Any, opened: Any, *rest: Any) -> Any:

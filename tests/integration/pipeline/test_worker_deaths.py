@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from subprocess import run
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -70,7 +70,7 @@ def test_a_database_that_fails_under_a_worker_that_lives_is_no_death(
         raise OperationalError("INSERT INTO attempts", {}, Exception("database or disk is full"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(deliveries, "open_attempt", full)
+        patch.setattr(deliveries, "open_attempts", full)
         for _ in range(MOST_GIVEN_BACK):
             with pytest.raises(OperationalError):
                 ready.deliver()
@@ -86,14 +86,14 @@ def test_one_message_that_the_database_refuses_does_not_hold_up_the_others(
     ready: Office, monkeypatch: pytest.MonkeyPatch, error: type[DBAPIError]
 ) -> None:
     """It is found out as one that kills its workers is: in the end it goes the next way."""
-    refused, note_try = min(ready.ready("wecom")), deliveries.open_attempt
+    refused, note_try = min(ready.ready("wecom")), deliveries.open_attempts
 
-    def refusing(connection: Connection, opening: deliveries.Opening, now: datetime, wall: datetime) -> Any:
-        if opening.claimed.id == refused:
+    def refusing(connection: Connection, openings: Sequence[deliveries.Opening], wall: datetime) -> None:
+        if refused in [opening.claimed.id for opening in openings]:
             raise error("INSERT INTO attempts", {}, Exception("malformed"))
-        return note_try(connection, opening, now, wall)
+        note_try(connection, openings, wall)
 
-    monkeypatch.setattr(deliveries, "open_attempt", refusing)
+    monkeypatch.setattr(deliveries, "open_attempts", refusing)
     for _ in range(2 * MOST_GIVEN_BACK):
         with suppress(error):
             ready.deliver()
@@ -112,8 +112,8 @@ def test_what_was_tried_is_not_handed_back(ready: Office) -> None:
     wall = clock.wall()
     with writing(ready.engine) as connection:
         claimed = deliveries.claim(connection, "wecom", [number, other], ready.now, wall + LEASE)
-        opening = deliveries.Opening(claimed[0], FROZEN, wall + LEASE, False, 1, ready.today)
-        assert deliveries.open_attempt(connection, opening, ready.now, wall)
+        opening = deliveries.Opening(claimed[0], FROZEN, ready.now, wall + LEASE, False, 1, ready.today)
+        deliveries.open_attempts(connection, [opening], wall)
         deliveries.hand_back(connection, claimed)
     assert [row.state for row in ready.rows(tables.deliveries)] == ["sending", "ready"]
 

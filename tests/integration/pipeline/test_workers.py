@@ -13,11 +13,12 @@ import pytest
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
-from daemon import clock
+from daemon import clock, ledger
+from daemon.attempt import Letter
 from daemon.deliver import Deliverer
 from daemon.errors import DeliveryError, UnknownOutcomeError
+from daemon.ledger import Step
 from daemon.store import deliveries, tables
-from daemon.store.deliveries import Claimed, Opening
 from daemon.store.engine import reading, writing
 from daemon.sweep import sweep
 from tests.integration.office import DUE, Office
@@ -52,11 +53,11 @@ def at_once(*acts: Callable[[], object]) -> list[object]:
         return [each.result(PATIENCE) for each in [pool.submit(one, act) for act in acts]]
 
 
-def open_try(office: Office, claimed: Claimed, wall: datetime, lease: datetime) -> int | None:
-    frozen = {"key": "k", "address": "a", "name": "n", "content": {"text": "t"}, "items": []}
+def open_try(office: Office, letter: Letter) -> int | None:
+    """Note a try, as a worker does before the bytes leave; return its number."""
     with writing(office.engine) as connection:
-        opening = Opening(claimed, frozen, lease, repeat=False, person=1, on=office.now.date())
-        return deliveries.open_attempt(connection, opening, office.now, wall)
+        (opened,) = ledger.write(connection, [Step(None, letter, office.rules(), office.now)])
+    return opened.number if opened else None
 
 
 class TestClaims:
@@ -228,7 +229,8 @@ class TestSweep:
         with reading(office.engine) as connection:
             ((found, number),) = deliveries.expired(connection, later)
         assert number is None
-        assert open_try(office, mine, wall, wall + timedelta(seconds=30)) == 1
+        frozen = {"key": "k", "address": "a", "name": "n", "content": {"text": "t"}, "items": []}
+        assert open_try(office, Letter(mine, frozen, False, "wecom", 1, office.today)) == 1
         with writing(office.engine) as connection:
             assert not deliveries.give_back(connection, found, office.now, later, unknown=False)
         assert office.deliveries() == ["wecom sending"]
@@ -239,7 +241,7 @@ class TestSweep:
         letters = office.deliverer.letters("wecom", office.ready("wecom"), office.rules(), office.now)
         office.wall_time_passes()
         office.close("A-0")
-        assert open_try(office, letters[0].claimed, clock.wall(), clock.wall()) is None
+        assert open_try(office, letters[0]) is None
         assert office.attempts() == []
         sweep(office.engine, office.now)
         office.tick()
