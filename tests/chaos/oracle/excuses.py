@@ -78,16 +78,25 @@ class Excuses:
         )
 
     def _goes_with(self, other: Owed, owed: Owed, person: int, deadline: datetime) -> bool:
-        """Whether something stronger may still be on its way when what is owed joins it.
-
-        If nobody held its seat, it sets out when somebody is told for the first time.
-        """
+        """Whether something stronger may still be on its way when what is owed joins it."""
         if other.rung.approval or other.strength <= owed.strength:
             return False
-        filled = [gap.resolved_at for gap in self.evidence.gaps_of(other) if gap.resolved_at]
-        late = (self.deadlines.after(at, other) for at in filled if at <= deadline)
+        late = (
+            self.deadlines.after(at, other) for at in self._sets_out_late(other, person) if at <= deadline
+        )
         until = max([self.deadlines.of(other), *late])
         return self.deadlines.with_room(other, [person], until) >= owed.release
+
+    def _sets_out_late(self, other: Owed, person: int) -> Iterator[datetime]:
+        """Yield when something set out after its slot: as somebody took its seat, or an undo brought it back.
+
+        What the person had been told before does not come back to him.
+        """
+        yield from (gap.resolved_at for gap in self.evidence.gaps_of(other) if gap.resolved_at)
+        told = [s.arrival.at for s in self.evidence.said_for(other) if s.item.person == person]
+        for at in self.evidence.judgement.brought_back(other):
+            if not any(came < at for came in told):
+                yield at
 
     def _reaches(self, other: Owed, owed: Owed, person: int, deadline: datetime) -> bool:
         day = self.world.day(max(other.release, owed.release))

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import pairwise
 
 from tests.chaos.journal import Item
 from tests.chaos.oracle.deadlines import Deadlines
@@ -70,18 +69,9 @@ class Must:
     # -- what an undo brings back
 
     def _taken_back(self, owed: Owed) -> Iterator[Owed]:
-        """Yield what is owed as an undo made it sayable again, from the next slot on.
-
-        What lies before its present ``since`` (it was returned meanwhile) does not come back.
-        """
-        for before, after in pairwise(owed.states):
-            standing = after.standings.get(owed.ladder)
-            since = standing.since if standing else None
-            if since is not None and owed.occurrence.instant < since:
-                continue
-            sayable = self.evidence.judgement.sayable
-            if after.undone and after.at > owed.release and sayable(owed, before, after.at):
-                yield self._again(owed, self.deadlines.next_slot(owed, after.at))
+        """Yield what is owed as an undo made it sayable again, from the next slot on."""
+        for at in self.evidence.judgement.brought_back(owed):
+            yield self._again(owed, self.deadlines.next_slot(owed, at))
 
     def _again(self, owed: Owed, start: datetime) -> Owed:
         """Return what is owed as it is from the last undo before ``start`` on."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from tests.chaos.oracle.days import DAY, Calendar, Offset, midnight, slot
@@ -209,6 +210,19 @@ class Judgement:
         if rung.approval:
             return ""
         return self._too_late(owed, rung, state, at, surely=surely)
+
+    def brought_back(self, owed: Owed) -> Iterator[datetime]:
+        """Yield when an undo made sayable again, after its release, what is owed.
+
+        What lies before its present ``since`` (it was returned meanwhile) does not come back.
+        """
+        for before, after in pairwise(owed.states):
+            standing = after.standings.get(owed.ladder)
+            since = standing.since if standing else None
+            if since is not None and owed.occurrence.instant < since:
+                continue
+            if after.undone and after.at > owed.release and self.sayable(owed, before, after.at):
+                yield after.at
 
     def _too_late(self, owed: Owed, rung: Rung, state: State, at: datetime, *, surely: bool) -> str:
         zone = state.rules.campaign.zone

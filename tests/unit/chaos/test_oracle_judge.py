@@ -513,6 +513,28 @@ class TestSeats:
         assert office.must() == missed
 
 
+@pytest.mark.parametrize(("before", "missed"), [(False, []), (True, ["09-03 told liaison"])])
+def test_the_stronger_that_an_undo_brought_back_speaks_for_the_weaker(
+    before: bool, missed: list[str]
+) -> None:
+    """Unless he had been told it: then it does not come back."""
+    ladder = (
+        DUE.split("    rungs:")[0]
+        + """    rungs:
+      urged: {at: -3 workdays, act: urge, to: [unit.liaison]}
+      told: {at: +1 workday, act: notice, to: [unit.liaison]}
+"""
+    )
+    office = Office(ladder).case()
+    if before:
+        office.said("case-due.urged", LIAISON, "2018-08-28 09:10")
+    office.happen("A-1", "submitted", "2018-08-28 09:05" if not before else "2018-08-28 10:00")
+    office.happen("A-1", "undone", "2018-09-03 09:05").tally = False
+    if not before:
+        office.said("case-due.urged", LIAISON, "2018-09-03 09:10", decided="2018-08-28")
+    assert office.must() == missed
+
+
 @pytest.mark.parametrize(("came", "wrong"), [("2018-08-22 08:35", []), ("2018-08-22 09:00", ["late"])])
 def test_what_was_let_go_on_a_day_off_may_meet_another(came: str, wrong: list[str]) -> None:
     """Monday was off until its own morning; then it was worked, and Tuesday off in its place."""
