@@ -6,14 +6,15 @@ Each returns what puts it back, so that the driver can plant it in itself.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import bindparam, update
 from sqlalchemy.exc import IntegrityError
 
-from daemon import look, record, release
+from daemon import deliver, look, record, release
 from daemon.domain.legs import MANUAL
-from daemon.store import agenda, burden, decisions, morning
+from daemon.store import agenda, burden, decisions, deliveries, morning
 from daemon.store.tables import agenda as agenda_table
 
 
@@ -72,15 +73,25 @@ def reminder_after_closure() -> Callable[[], None]:
 
 def always_again() -> Callable[[], None]:
     """Send everything once more, marked, though the provider has said that it took it."""
-    sent = record.Recorder._sent
+    write = deliver.write
 
-    def doubted(self: Any, letter: Any, number: int) -> None:
-        if letter.repeat or letter.claimed.channel == MANUAL:
-            sent(self, letter, number)
-        else:
-            self._unknown(letter.claimed)
+    def doubting(connection: Any, steps: Any) -> Any:
+        return write(connection, [_doubted(connection, step) for step in steps])
 
-    return _replaced(record.Recorder, "_sent", doubted)
+    return _replaced(deliver, "write", doubting)
+
+
+def _doubted(connection: Any, step: Any) -> Any:
+    """Record a first try that arrived as one of which nobody knows; leave what else there is to write."""
+    outcome = step.outcome
+    if not outcome or outcome.kind != "sent":
+        return step
+    claimed = outcome.letter.claimed
+    if outcome.letter.repeat or claimed.channel == MANUAL:
+        return step
+    deliveries.close_attempt(connection, claimed.id, outcome.number, "sent", step.now)
+    record.Recorder(connection, step.rule_set, step.now)._unknown(claimed)
+    return replace(step, outcome=None)
 
 
 def silent_note() -> Callable[[], None]:
