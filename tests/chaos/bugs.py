@@ -94,6 +94,17 @@ def _doubted(connection: Any, step: Any) -> Any:
     return replace(step, outcome=None)
 
 
+def lost_company() -> Callable[[], None]:
+    """Of threads that share a transaction, record how the try of the first ended, and forget the others."""
+    write = deliver.write
+
+    def forgetting(connection: Any, steps: Any) -> Any:
+        first, *others = steps
+        return write(connection, [first, *(replace(step, outcome=None) for step in others)])
+
+    return _replaced(deliver, "write", forgetting)
+
+
 def silent_note() -> Callable[[], None]:
     """Let the morning note leave out what nobody could be told of by machine."""
     lines = morning.lines
@@ -125,6 +136,7 @@ PLANTED: dict[str, Callable[[], Callable[[], None]]] = {
     "swallowed-conflict": swallowed_conflict,
     "reminder-after-closure": reminder_after_closure,
     "always-again": always_again,
+    "lost-company": lost_company,
     "silent-note": silent_note,
     "no-budget": no_budget,
 }

@@ -39,6 +39,7 @@ def test_faults_lose_nothing_and_repeat_nothing_unsaid(database: str) -> None:
         ("swallowed-conflict", 1, ("--faults", 24, "--kind", "pause:planned"), ("lost", "late")),
         ("reminder-after-closure", 2, ("--faults", 30), ("stale",)),
         ("always-again", 2, ("--faults", 20), ("repeated",)),
+        ("lost-company", 5, ("--faults", 40), ("repeated", "failed")),
         ("silent-note", 2, ("--faults", 30), ("silent",)),
         ("no-budget", 2, ("--faults", 20), ("over",)),
     ],
