@@ -265,7 +265,7 @@ def _phase(key: str, campaign: Campaign) -> dict[str, Any]:
 
 def _numbers(matter: Matter, campaign: Campaign, today: date, about: Reference) -> dict[str, Any]:
     """Return the numbers of a target or of the pace as of today; a milestone's own stop there."""
-    numbers = dict(target_numbers(matter, about.known, campaign, today))
+    numbers = dict(target_numbers(matter, about.known.rates, campaign, today))
     count = Count(_int(numbers["total"]), _int(numbers["closed"]))
     reachable = _int(numbers.get("reachable_closed", count.closed))
     percent = next((m.percent for m in campaign.milestones if m.on == matter.due_on), None)
