@@ -82,7 +82,7 @@ _COLUMNS = (
 
 def due(connection: Connection, now: datetime, limit: int) -> list[AgendaRow]:
     """Read the rows to look at now, the longest due first."""
-    return [_row(row) for row in connection.execute(_DUE, {"now": now, "limit": limit})]
+    return [_row(row) for row in connection.execute(_DUE, {"now": now, "limit": limit}).all()]
 
 
 _IS_DUE = and_(_LIVE, _c.due_at <= bindparam("now", type_=Instant()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
 from daemon.domain.ladder import Ladder, Subject, SubjectKind
 from daemon.domain.plan import Outcome, Settled, Settlement
@@ -46,23 +46,15 @@ class NewDecision:
     campaign: int
 
 
-def decision_of(row: Row[Any]) -> Decision:
-    return Decision(
-        row.id,
-        Subject(SubjectKind(row.subject_kind), row.subject_id),
-        row.ladder,
-        row.rung,
-        row.anchor_version,
-        row.occurrence,
-        Outcome(row.outcome),
-        row.instant,
-        row.decided_at,
-        row.release_at,
-        row.released_at,
-        row.campaign_id,
-        row.rules,
-        row.inputs,
-    )
+def decision_of(row: Sequence[Any]) -> Decision:
+    """Parse a whole row of ``decisions``."""
+    number, kind, subject_id, ladder, rung, version, occurrence, outcome, *others = row
+    subject = Subject(_KINDS[kind], subject_id)
+    return Decision(number, subject, ladder, rung, version, occurrence, _OUTCOMES[outcome], *others)
+
+
+_KINDS = {kind.value: kind for kind in SubjectKind}
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
 
 def settled(

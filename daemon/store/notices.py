@@ -151,21 +151,34 @@ class Notice:
         return self.kind != "rungs"
 
 
-def item_of(row: Row[Any]) -> StoredItem:
+ITEM_COLUMNS = (
+    _i.id,
+    _i.decision_id,
+    _i.person_id,
+    _i.role,
+    _i.unit_id,
+    _i.part,
+    _i.line,
+    _i.own_unit,
+    _i.acting_for,
+    _i.state,
+    _i.notice_id,
+    _i.superseded_by,
+    _i.doubt,
+)
+"""What an item is read from, in the order of its fields."""
+_ROLES = {role.value: role for role in Role}
+_PARTS = {part.value: part for part in Part}
+_NO_CHANNELS: frozenset[str] = frozenset()
+
+
+def item_of(row: Sequence[Any]) -> StoredItem:
+    """Parse the ``ITEM_COLUMNS`` of a row."""
+    number, decision, person, role, unit, part, line, own, acting, state, notice, superseded_by, doubt = row
+    channels = frozenset(doubt) if doubt else _NO_CHANNELS
+    seat = (_ROLES[role], unit, _PARTS[part])
     return StoredItem(
-        row.id,
-        row.decision_id,
-        row.person_id,
-        Role(row.role),
-        row.unit_id,
-        Part(row.part),
-        row.line,
-        row.own_unit,
-        row.acting_for,
-        row.state,
-        row.notice_id,
-        row.superseded_by,
-        frozenset(row.doubt or ()),
+        number, decision, person, *seat, line, own, acting, state, notice, superseded_by, channels
     )
 
 
@@ -249,7 +262,9 @@ _STILL_UNBOUND = and_(_i.state == "open", func.coalesce(_i.notice_id, 0) == 0)
 Where PostgreSQL last counted when nothing waited, it walked through all that waits for each of them.
 """
 _HELD_NO_LONGER = or_(_i.held_until.is_(None), _i.held_until <= bindparam("now", type_=Instant()))
-_OF_UNBOUND = select(items).where(_i.id.in_(bindparam("ids", expanding=True)), _STILL_UNBOUND).order_by(_i.id)
+_OF_UNBOUND = (
+    select(*ITEM_COLUMNS).where(_i.id.in_(bindparam("ids", expanding=True)), _STILL_UNBOUND).order_by(_i.id)
+)
 _BY_PERSON = select(_i.person_id, _i.id).where(_UNBOUND, _HELD_NO_LONGER)
 _ANY_UNBOUND = select(literal(1)).where(
     or_(exists().where(_UNBOUND, _HELD_NO_LONGER), exists().where(_u.reopened_at.is_not(None)))
@@ -397,7 +412,7 @@ _TRIED = (
 
 _LOAD = select(notices).where(_n.id.in_(bindparam("ids", expanding=True)))
 _ITEMS_OF = (
-    select(items)
+    select(*ITEM_COLUMNS)
     .where(_i.notice_id.in_(bindparam("ids", expanding=True)), _i.state.in_(("open", "said")))
     .order_by(_i.id)
 )
@@ -410,8 +425,9 @@ def load(connection: Connection, ids: Iterable[int]) -> dict[int, Notice]:
 def items_of(connection: Connection, notice_ids: Iterable[int]) -> dict[int, list[StoredItem]]:
     """Return the items of notices that are still to be said, or were said."""
     found: dict[int, list[StoredItem]] = {}
-    for row in connection.execute(_ITEMS_OF, {"ids": list(notice_ids)}).all():
-        found.setdefault(row.notice_id, []).append(item_of(row))
+    for item in map(item_of, connection.execute(_ITEMS_OF, {"ids": list(notice_ids)}).all()):
+        assert item.notice is not None
+        found.setdefault(item.notice, []).append(item)
     return found
 
 
@@ -479,9 +495,12 @@ def siblings(connection: Connection, decision_ids: Iterable[int]) -> dict[int, l
     """Return all items of decisions, whatever became of them."""
     found: dict[int, list[StoredItem]] = {}
     for chunk in chunks(list(dict.fromkeys(decision_ids))):
-        for row in connection.execute(select(items).where(_i.decision_id.in_(chunk)).order_by(_i.id)):
-            found.setdefault(row.decision_id, []).append(item_of(row))
+        for item in map(item_of, connection.execute(_SIBLINGS, {"ids": chunk}).all()):
+            found.setdefault(item.decision, []).append(item)
     return found
+
+
+_SIBLINGS = select(*ITEM_COLUMNS).where(_i.decision_id.in_(bindparam("ids", expanding=True))).order_by(_i.id)
 
 
 def same_document(connection: Connection, notice: Notice) -> list[int]:
