@@ -13,6 +13,7 @@ from daemon.domain.ladder import Ladder, Subject, SubjectKind
 from daemon.domain.plan import Outcome, Settled, Settlement
 from daemon.store.agenda import AgendaRow, by_kind
 from daemon.store.engine import chunks
+from daemon.store.numbers import among
 from daemon.store.tables import Instant, decisions
 
 _c = decisions.c
@@ -81,7 +82,7 @@ def settled(
 
 _SETTLED = select(_c.subject_id, _c.ladder, _c.rung, _c.occurrence, _c.anchor_version).where(
     _c.subject_kind == bindparam("kind"),
-    _c.subject_id.in_(bindparam("ids", expanding=True)),
+    among(_c.subject_id, "ids"),
     _c.ladder.in_(bindparam("ladders", expanding=True)),
 )
 
@@ -133,7 +134,7 @@ def unreleased(connection: Connection, ids: Sequence[int]) -> list[Decision]:
     return [decision_of(row) for row in connection.execute(_UNRELEASED, {"ids": ids}).all()]
 
 
-_STILL = and_(_c.id.in_(bindparam("ids", expanding=True)), _c.released_at.is_(None))
+_STILL = and_(among(_c.id, "ids"), _c.released_at.is_(None))
 _UNRELEASED = select(decisions).where(_STILL).order_by(_c.id)
 _RELEASED = update(decisions).where(_STILL).values(released_at=bindparam("now"))
 
@@ -152,7 +153,7 @@ def of_subject(connection: Connection, subject: Subject) -> list[Decision]:
     return [decision_of(row) for row in connection.execute(mine.order_by(_c.instant, _c.id))]
 
 
-_LOAD = select(decisions).where(_c.id.in_(bindparam("ids", expanding=True)))
+_LOAD = select(decisions).where(among(_c.id, "ids"))
 
 
 def load(connection: Connection, ids: Iterable[int]) -> dict[int, Decision]:

@@ -10,7 +10,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import Connection, Row, Select, select
 
 from daemon.domain.campaign import Campaign
 from daemon.domain.case import AT_REST, Case, State
@@ -22,6 +22,7 @@ from daemon.store import agenda, mutes
 from daemon.store.asked import Asked
 from daemon.store.engine import chunks
 from daemon.store.mutes import Mutes
+from daemon.store.numbers import among
 from daemon.store.tables import campaigns, cases, subjects, units
 from daemon.store.tally import Rates
 
@@ -127,7 +128,7 @@ def matter_of(row: Row[Any]) -> Matter:
 
 
 _UNITS = select(units.c.id, units.c.name, units.c.kind)
-_THESE_UNITS = _UNITS.where(units.c.id.in_(bindparam("ids", expanding=True)))
+_THESE_UNITS = _UNITS.where(among(units.c.id, "ids"))
 
 
 def load_units(connection: Connection, ids: Iterable[int] | None = None) -> dict[int, Unit]:
@@ -178,9 +179,7 @@ def load(
     return found
 
 
-_CASES, _MATTERS = (
-    select(table).where(table.c.id.in_(bindparam("ids", expanding=True))) for table in (cases, subjects)
-)
+_CASES, _MATTERS = (select(table).where(among(table.c.id, "ids")) for table in (cases, subjects))
 
 
 def _rows(connection: Connection, query: Select[Any], ids: Sequence[int]) -> list[Row[Any]]:

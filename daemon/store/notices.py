@@ -32,6 +32,7 @@ from daemon.domain.ladder import Act, Audience, Part, Role, Subject, SubjectKind
 from daemon.domain.people import Recipient
 from daemon.domain.plan import Reason, ReasonCode, Standing
 from daemon.store.engine import chunks
+from daemon.store.numbers import among
 from daemon.store.tables import (
     Instant,
     attempts,
@@ -262,9 +263,7 @@ _STILL_UNBOUND = and_(_i.state == "open", func.coalesce(_i.notice_id, 0) == 0)
 Where PostgreSQL last counted when nothing waited, it walked through all that waits for each of them.
 """
 _HELD_NO_LONGER = or_(_i.held_until.is_(None), _i.held_until <= bindparam("now", type_=Instant()))
-_OF_UNBOUND = (
-    select(*ITEM_COLUMNS).where(_i.id.in_(bindparam("ids", expanding=True)), _STILL_UNBOUND).order_by(_i.id)
-)
+_OF_UNBOUND = select(*ITEM_COLUMNS).where(among(_i.id, "ids"), _STILL_UNBOUND).order_by(_i.id)
 _BY_PERSON = select(_i.person_id, _i.id).where(_UNBOUND, _HELD_NO_LONGER)
 _ANY_UNBOUND = select(literal(1)).where(
     or_(exists().where(_UNBOUND, _HELD_NO_LONGER), exists().where(_u.reopened_at.is_not(None)))
@@ -410,11 +409,9 @@ _TRIED = (
 )
 
 
-_LOAD = select(notices).where(_n.id.in_(bindparam("ids", expanding=True)))
+_LOAD = select(notices).where(among(_n.id, "ids"))
 _ITEMS_OF = (
-    select(*ITEM_COLUMNS)
-    .where(_i.notice_id.in_(bindparam("ids", expanding=True)), _i.state.in_(("open", "said")))
-    .order_by(_i.id)
+    select(*ITEM_COLUMNS).where(among(_i.notice_id, "ids"), _i.state.in_(("open", "said"))).order_by(_i.id)
 )
 
 
@@ -465,8 +462,8 @@ _RIVALS = (
     .join_from(items, decisions, _i.decision_id == _by.id)
     .where(
         _by.subject_kind.in_(bindparam("kinds", expanding=True)),
-        _by.subject_id.in_(bindparam("subjects", expanding=True)),
-        _i.person_id.in_(bindparam("persons", expanding=True)),
+        among(_by.subject_id, "subjects"),
+        among(_i.person_id, "persons"),
         _i.state.in_(("open", "said")),
         _by.instant > bindparam("after", type_=Instant()),
     )
@@ -500,7 +497,7 @@ def siblings(connection: Connection, decision_ids: Iterable[int]) -> dict[int, l
     return found
 
 
-_SIBLINGS = select(*ITEM_COLUMNS).where(_i.decision_id.in_(bindparam("ids", expanding=True))).order_by(_i.id)
+_SIBLINGS = select(*ITEM_COLUMNS).where(among(_i.decision_id, "ids")).order_by(_i.id)
 
 
 def same_document(connection: Connection, notice: Notice) -> list[int]:
