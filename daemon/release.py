@@ -27,7 +27,7 @@ from daemon.domain.workdays import local_day, midnight
 from daemon.errors import StaleRulesError
 from daemon.store import agenda, decisions, facts, holds, morning, mutes, notices, people, rules, settings
 from daemon.store.decisions import Decision
-from daemon.store.engine import chunks, reading, writing
+from daemon.store.engine import chunks, look_up_by_index, reading, writing
 from daemon.store.facts import Known
 from daemon.store.morning import Line, Waiting
 from daemon.store.notices import Gap, NewItem, NewNotice, StoredItem
@@ -123,6 +123,7 @@ def _release_moment(
 def _releasing(engine: Engine, rule_set: RuleSet) -> Iterator[Connection]:
     """Open a transaction in which nobody else releases, and the rules are those that we know."""
     with writing(engine) as connection:
+        look_up_by_index(connection)
         settings.take_turn(connection)
         if rules.active_hash(connection) != rule_set.hash:
             raise StaleRulesError

@@ -314,13 +314,13 @@ def put_notices(connection: Connection, new: Sequence[NewNotice], now: datetime)
     pairs = list(zip(numbers, new, strict=True))
     bound = [{"item": item, "carrier": number} for number, notice in pairs for item in notice.items]
     if bound:
-        connection.execute(_BIND, bound)
+        connection.execute(BIND, bound)
     leaving = [(number, notice) for number, notice in pairs if notice.hold is None]
     open_legs(connection, [(number, notice.leg, notice.channels) for number, notice in leaving])
     return numbers
 
 
-_BIND = update(items).where(_i.id == bindparam("item"), _STILL_UNBOUND).values(notice_id=bindparam("carrier"))
+BIND = update(items).where(_i.id == bindparam("item"), _STILL_UNBOUND).values(notice_id=bindparam("carrier"))
 
 
 def _notice_row(notice: NewNotice, now: datetime) -> dict[str, Any]:
