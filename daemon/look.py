@@ -15,9 +15,9 @@ from sqlalchemy import Connection
 
 from daemon.config.compiled import RuleSet
 from daemon.domain.campaign import zone_of
-from daemon.domain.ladder import Addressee, Audience, Part, Role, Rung, Subject
+from daemon.domain.ladder import Audience, Part, Role, Rung, Subject
 from daemon.domain.legs import leg_name
-from daemon.domain.people import names_every_unit, units_concerned
+from daemon.domain.people import Recipient, names_every_unit, units_concerned
 from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
 from daemon.domain.why import ROLE_TITLES
 from daemon.domain.workdays import local_day
@@ -165,7 +165,7 @@ class Look:
         on = local_day(self.now, zone_of(self.known.campaigns, notice.campaign))
         verdict = Verdict(claimed, notice, on, lines, tuple(dropped), tuple(heirs), tuple(vacant))
         if claimed.frozen is None and (lines or notice.tells_lines):
-            self.contexts[claimed.id] = contexts.build(notice, lines, self._reference())
+            self.contexts[claimed.id] = contexts.build(notice, lines, self._reference)
         return verdict
 
     def may_repeat(self, verdict: Verdict) -> bool:
@@ -181,6 +181,7 @@ class Look:
         due = about.anchors.get("due") if about else None
         return (contexts.weight(decision, self.rule_set.ladders).reversed, due or date.max, item.id)
 
+    @cached_property
     def _reference(self) -> Reference:
         return Reference(
             self.known,
@@ -209,7 +210,7 @@ class Look:
             nominal_day(decision.occurrence, decision.instant, about.zone),
             decision.instant,
             item.part,
-            holds_post=item.person in {r.person for r in self._reached(item)},
+            holds_post=any(recipient.person == item.person for recipient in self._reached(item)),
             signed=(decision.subject, item.person) in self.signed,
             outranked_by=self._outranked_by(item, decision),
             to_alive=self._to_alive(item, decision),
@@ -218,13 +219,13 @@ class Look:
         )
         return still_due(looked, about, self.now)
 
-    def _reached(self, item: StoredItem) -> tuple[Any, ...]:
+    def _reached(self, item: StoredItem) -> tuple[Recipient, ...]:
         """Return whom the item's line reaches today."""
-        decision, lines = self.decisions[item.decision], self._lines(item)
-        if item.line >= len(lines):
-            return ()
-        line, unit = lines[item.line], self.known.unit_of(decision.subject)
-        return self.directory.resolve(line, unit, self.units if names_every_unit(line) else ())
+        decision = self.decisions[item.decision]
+        rung = self._rung(decision)
+        line = rung.line(item.part, item.line) if rung else ()
+        units = self.units if names_every_unit(line) else ()
+        return self.directory.resolve(line, self.known.unit_of(decision.subject), units)
 
     def _heirs(self, item: StoredItem) -> list[NewItem]:
         """Return items for those who hold the seat now and have not been told, nor will be.
@@ -236,19 +237,15 @@ class Look:
             for sibling in self.siblings.get(item.decision, ())
             if sibling.tells(item.part) and sibling.id != item.id
         }
+        rung = self._rung(self.decisions[item.decision])
         heirs = {
             recipient.person: NewItem(item.decision, recipient, item.part, number)
-            for number in range(len(self._lines(item)))
+            for part, number, _ in (rung.lines if rung else ())
+            if part is item.part
             for recipient in self._reached(replace(item, line=number))
             if recipient.person not in told
         }
         return list(heirs.values())
-
-    def _lines(self, item: StoredItem) -> tuple[Addressee, ...]:
-        rung = self._rung(self.decisions[item.decision])
-        if rung is None:
-            return ()
-        return rung.to if item.part is Part.TO else rung.copy
 
     def _vacant(self, item: StoredItem) -> list[tuple[int, Gap]]:
         """Return an item's line where nobody holds its seat any more; a copy does not count."""

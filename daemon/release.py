@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cached_property
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from daemon.config.compiled import RuleSet
 from daemon.domain.flood import HOUR, Coming
 from daemon.domain.flood import holds as flood_holds
-from daemon.domain.ladder import Act, ActPolicy, Addressee, Audience, Part, Role, Rung
+from daemon.domain.ladder import Act, ActPolicy, Addressee, Audience, Part, Role, Rung, Subject
 from daemon.domain.legs import Hours, open_leg
 from daemon.domain.people import UP, Directory, Recipient, names_every_unit, units_concerned
 from daemon.domain.plan import Item, Reason, ReasonCode, nominal_day, still_due
@@ -27,7 +27,7 @@ from daemon.domain.workdays import local_day, midnight
 from daemon.errors import StaleRulesError
 from daemon.store import agenda, decisions, facts, holds, morning, mutes, notices, people, rules, settings
 from daemon.store.decisions import Decision
-from daemon.store.engine import chunks, reading, writing
+from daemon.store.engine import chunks, look_up_by_index, reading, writing
 from daemon.store.facts import Known
 from daemon.store.morning import Line, Waiting
 from daemon.store.notices import Gap, NewItem, NewNotice, StoredItem
@@ -81,9 +81,8 @@ class Candidate:
     strength: Strength
 
     @property
-    def rivalry(self) -> tuple[str, int, str, int]:
-        subject = self.decision.subject
-        return (subject.kind.value, subject.id, self.decision.ladder, self.recipient.person)
+    def rivalry(self) -> tuple[Subject, str, int]:
+        return (self.decision.subject, self.decision.ladder, self.recipient.person)
 
 
 def _release_moment(
@@ -124,6 +123,7 @@ def _release_moment(
 def _releasing(engine: Engine, rule_set: RuleSet) -> Iterator[Connection]:
     """Open a transaction in which nobody else releases, and the rules are those that we know."""
     with writing(engine) as connection:
+        look_up_by_index(connection)
         settings.take_turn(connection)
         if rules.active_hash(connection) != rule_set.hash:
             raise StaleRulesError
@@ -210,14 +210,15 @@ def fold(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[tuple[i
     """
     kept = [c for c in candidates if c.strength.needs_approval]
     pairs: list[tuple[int, int]] = []
-    rest = sorted(
-        (c for c in candidates if not c.strength.needs_approval), key=lambda c: (c.rivalry, c.strength)
-    )
-    for _, rivals in groupby(rest, key=lambda c: c.rivalry):
-        *weaker, strongest = rivals
+    contests: dict[tuple[Subject, str, int], list[Candidate]] = {}
+    for candidate in candidates:
+        if not candidate.strength.needs_approval:
+            contests.setdefault(candidate.rivalry, []).append(candidate)
+    for rivals in contests.values():
+        *weaker, strongest = sorted(rivals, key=attrgetter("strength"))
         kept.append(strongest)
         pairs += [(w.id, strongest.id) for w in weaker]
-    return sorted(kept, key=lambda c: c.id), pairs
+    return sorted(kept, key=attrgetter("id")), pairs
 
 
 class _Office:
@@ -263,7 +264,7 @@ class _Office:
         for decision in due:
             rung = self.rung(decision)
             seen: set[int] = set()
-            for part, number, line in _lines(rung):
+            for part, number, line in rung.lines if rung else ():
                 reached = self.resolve(decision, line)
                 if not reached and part is Part.TO:
                     gap = (decision.id, part, number)
@@ -292,7 +293,7 @@ class _Office:
             decision, (_, part, number) = by_id[gap[0]], gap
             if reason := self._not_due(decision):
                 closed[gap] = reason
-            elif reached := self.resolve(decision, _line(self.rung(decision), part, number)):
+            elif reached := self.reached(decision, part, number):
                 closed[gap] = notices.REACHED
                 fresh = [r for r in reached if (decision.id, r.person) not in told]
                 told |= {(decision.id, r.person) for r in fresh}
@@ -373,22 +374,25 @@ class _Office:
 
         All lines of the part are tried: who left one seat may hold another that is addressed too.
         """
+        rung = self.rung(decision)
         heirs = {
             recipient.person: NewItem(decision.id, recipient, part, number)
-            for part, number, line in _lines(self.rung(decision))
+            for part, number, line in (rung.lines if rung else ())
             if part is item.part
             for recipient in self.resolve(decision, line)
         }
         notices.put_heirs(self.connection, list(heirs.values()), self.now)
-        if item.part is Part.TO and not self.reached(item, decision):
+        if item.part is Part.TO and not self.reached(decision, item.part, item.line):
             notices.put_unaddressed(self.connection, [(decision.id, item.part, item.line)], self.now)
 
-    def reached(self, item: StoredItem, decision: Decision) -> tuple[Recipient, ...]:
-        """Return whom an item's line reaches today."""
-        return self.resolve(decision, _line(self.rung(decision), item.part, item.line))
+    def reached(self, decision: Decision, part: Part, number: int) -> tuple[Recipient, ...]:
+        """Return whom a line reaches today: nobody where the rules no longer have it."""
+        rung = self.rung(decision)
+        return self.resolve(decision, rung.line(part, number)) if rung else ()
 
     def holds(self, item: StoredItem, decision: Decision) -> bool:
-        return item.person in {r.person for r in self.reached(item, decision)}
+        reached = self.reached(decision, item.part, item.line)
+        return any(recipient.person == item.person for recipient in reached)
 
     def bind(self, connection: Connection, ready: Sequence[Candidate], moment: datetime) -> list[NewNotice]:
         """Bind items into notices: those of one person, bundle, legs and register are one.
@@ -396,15 +400,18 @@ class _Office:
         A rung with approval is never bundled: one decision, one document.
         """
         persons = people.load(connection, {c.recipient.person for c in ready})
-        ordered = sorted(ready, key=lambda c: (self._binding(c), c.strength.reversed, c.id))
-        groups = groupby(ordered, key=self._binding)
-        return [self._notice(list(group), persons, moment) for _, group in groups]
+        bound: dict[tuple[Any, ...], list[Candidate]] = {}
+        for candidate in ready:
+            bound.setdefault(self._binding(candidate), []).append(candidate)
+        for group in bound.values():
+            group.sort(key=lambda c: (c.strength.reversed, c.id))
+        return [self._notice(group, persons, moment) for _, group in sorted(bound.items(), key=itemgetter(0))]
 
     def _binding(self, c: Candidate) -> tuple[Any, ...]:
         policy = self.policy(c.rung)
         document = c.decision.id if policy.approval else 0
         audience = c.recipient.role.audience
-        return (c.recipient.person, c.decision.campaign, c.rung.bundle, policy.legs, audience.value, document)
+        return (c.recipient.person, c.decision.campaign, c.rung.bundle, policy.legs, audience, document)
 
     def _notice(
         self, group: Sequence[Candidate], persons: Mapping[int, Person], moment: datetime
@@ -462,18 +469,6 @@ class _Office:
             )
             for person, (audience, lines) in sorted(told.items())
         ]
-
-
-def _lines(rung: Rung | None) -> list[tuple[Part, int, Addressee]]:
-    if rung is None:
-        return []
-    to = [(Part.TO, number, line) for number, line in enumerate(rung.to)]
-    return to + [(Part.COPY, number, line) for number, line in enumerate(rung.copy)]
-
-
-def _line(rung: Rung | None, part: Part, number: int) -> Addressee:
-    """Return one line of a rung; empty where the rules no longer have it."""
-    return next((line for p, n, line in _lines(rung) if (p, n) == (part, number)), ())
 
 
 def _morning_note(engine: Engine, rule_set: RuleSet, now: datetime) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from daemon.errors import FaultyInputError
 from daemon.intake import History, check_sheets, first_of_each, import_sheets
 from daemon.loop import busy, next_instant, tick
 from daemon.scan import scan_subjects
+from daemon.service.memory import seldom_collected
 from daemon.sheets import CaseRow, Sheet
 from daemon.store import agenda, holds, mode, notices, report
 from daemon.store.engine import open_engine, reading, writing
@@ -268,7 +268,7 @@ def simulate(
     def rules() -> RuleSet:
         return rule_set  # nobody else activates any here
 
-    with virtual_time(simulation.start), _seldom_collected():
+    with virtual_time(simulation.start), seldom_collected():
         history = History(engine, rule_set, simulation.history) if simulation.history else None
         set_scene(engine, history, simulation.start)
         deliverer = Deliverer(
@@ -298,23 +298,6 @@ def set_scene(engine: Engine, history: History | None, start: datetime) -> None:
         history.happen(history.due(start - timedelta(microseconds=1)), start)
     with writing(engine) as connection:
         agenda.restart_all(connection, start)
-
-
-SELDOM = (50_000, 20, 100)
-"""How many objects are made between two searches for cycles of garbage, and every how many reach further.
-
-With Python's own numbers a tenth of a long simulation went into searches that walked over its whole history.
-"""
-
-
-@contextmanager
-def _seldom_collected() -> Iterator[None]:
-    usual = gc.get_threshold()
-    gc.set_threshold(*SELDOM)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from daemon.config.source import RuleSource
 from daemon.deliver import Deliverer
 from daemon.errors import DubanError, Fault, FaultyInputError, RefusedError
 from daemon.loop import plan_due, tick
+from daemon.service.memory import collect_seldom
 from daemon.service.notify import Notifier
 from daemon.service.signals import Signals
 from daemon.store import mode
@@ -141,6 +142,7 @@ def work(
     engine: Engine, directory: Path, state: Path, broker_url: str, signals: Signals, idle_ms: int = 200
 ) -> bool:
     """Deliver until asked to stop; then finish what is in hand. Return whether all was finished."""
+    collect_seldom()
     rules = ActiveRules(engine)
     broker = connect(broker_url)
     channels = ChannelSource(directory, state, broker)
@@ -208,6 +210,7 @@ class Scanner:
 
     def run(self) -> None:
         """Tick until asked to stop."""
+        collect_seldom()
         self.notifier.ready("运行中")
         while not self.signals.stopping:
             if self.signals.take_reload() or (self._reload_waits and not self._failures):

@@ -30,6 +30,8 @@ class State(StrEnum):
     DISMISSED = "dismissed"
     SUSPENDED = "suspended"
 
+    __hash__ = str.__hash__  # the enumeration's own is in Python, and every case is asked whether it is open
+
     @property
     def label(self) -> str:
         return _STATE_TITLES[self]

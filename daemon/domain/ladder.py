@@ -47,16 +47,18 @@ class Act(StrEnum):
     ESCALATION = "escalation"
     BRIEF = "brief"
 
+    __hash__ = str.__hash__  # the enumeration's own is in Python, here and below
+
     @property
     def rank(self) -> int:
-        return _ACTS.index(self)
+        return _RANKS[self]
 
     @property
     def label(self) -> str:
         return _ACT_TITLES[self]
 
 
-_ACTS = tuple(Act)
+_RANKS = {act: rank for rank, act in enumerate(Act)}
 _ACT_TITLES = dict(
     zip(
         Act,
@@ -97,19 +99,17 @@ class Role(StrEnum):
     UNITS_HEAD = "units.head"
     UNITS_LIAISON = "units.liaison"
 
+    __hash__ = str.__hash__
+
     @property
     def of_group(self) -> bool:
         """Whether it is a seat of the leading group itself."""
-        return self in (Role.GROUP_LEADER, Role.GROUP_DEPUTY, Role.GROUP_MEMBER)
+        return self in _OF_GROUP
 
     @property
     def audience(self) -> Audience:
         """In which register a person in this seat is addressed."""
-        if self in (Role.UNIT_CITY_LEADER, Role.GROUP_LEADER, Role.GROUP_DEPUTY, Role.GROUP_MEMBER):
-            return Audience.GROUP
-        if self in (Role.OFFICE_DIRECTOR, Role.OFFICE_DUTY, Role.OFFICE_MEMBER, Role.OPERATOR):
-            return Audience.OFFICE
-        return Audience.UNIT
+        return _AUDIENCES.get(self, Audience.UNIT)
 
 
 class Audience(StrEnum):
@@ -118,6 +118,16 @@ class Audience(StrEnum):
     GROUP = "group"
     ENTERPRISE = "enterprise"
 
+    __hash__ = str.__hash__
+
+
+_OF_GROUP = frozenset([Role.GROUP_LEADER, Role.GROUP_DEPUTY, Role.GROUP_MEMBER])
+_AUDIENCES = {
+    **dict.fromkeys([Role.UNIT_CITY_LEADER, *_OF_GROUP], Audience.GROUP),
+    **dict.fromkeys(
+        [Role.OFFICE_DIRECTOR, Role.OFFICE_DUTY, Role.OFFICE_MEMBER, Role.OPERATOR], Audience.OFFICE
+    ),
+}
 
 Addressee = tuple[Role, ...]
 """One line of ``to``: ``A or B`` is (A, B), the first seat that anybody holds."""
@@ -126,6 +136,8 @@ Addressee = tuple[Role, ...]
 class Part(StrEnum):
     TO = "to"
     COPY = "copy"
+
+    __hash__ = str.__hash__
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +206,18 @@ class Rung:
     since: datetime | None = None
     former: Wording | None = None
     was: tuple[str, ...] = ()
+    lines: tuple[tuple[Part, int, Addressee], ...] = field(init=False, repr=False, compare=False)
+    """Whom it addresses, line by line, each with its part and its number there."""
+
+    def __post_init__(self) -> None:
+        to = tuple((Part.TO, number, line) for number, line in enumerate(self.to))
+        copy = tuple((Part.COPY, number, line) for number, line in enumerate(self.copy))
+        object.__setattr__(self, "lines", to + copy)
+
+    def line(self, part: Part, number: int) -> Addressee:
+        """Return one line; empty where it has no such line any more."""
+        lines = self.to if part is Part.TO else self.copy
+        return lines[number] if number < len(lines) else ()
 
     def goes_by(self, rung_id: str) -> bool:
         """Whether this is, or was, its name."""
@@ -215,10 +239,16 @@ class Ladder:
     per_unit: bool = False
     was: tuple[str, ...] = ()
     _by_id: Mapping[str, Rung] = field(init=False, repr=False, compare=False)
+    _places: Mapping[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names = {former: rung for rung in self.rungs for former in rung.was}
         object.__setattr__(self, "_by_id", names | {rung.id: rung for rung in self.rungs})
+        places: dict[str, int] = {}
+        for number, rung in enumerate(self.rungs):
+            for name in (rung.id, *rung.was):
+                places.setdefault(name, number)
+        object.__setattr__(self, "_places", places)
 
     def rung(self, rung_id: str) -> Rung | None:
         """Return a rung by its name, or by one that it had."""
@@ -226,7 +256,7 @@ class Ladder:
 
     def position(self, rung_id: str) -> int:
         """Return the place of a rung in its ladder, counted from 0; -1 where it is gone."""
-        return next((n for n, rung in enumerate(self.rungs) if rung.goes_by(rung_id)), -1)
+        return self._places.get(rung_id, -1)
 
 
 class Ladders(Mapping[str, Ladder]):
@@ -234,10 +264,11 @@ class Ladders(Mapping[str, Ladder]):
 
     def __init__(self, ladders: Iterable[Ladder]) -> None:
         self._present = {ladder.id: ladder for ladder in ladders}
-        self._former = {name: ladder for ladder in self._present.values() for name in ladder.was}
+        former = {name: ladder for ladder in self._present.values() for name in ladder.was}
+        self._by_any_name = former | self._present
 
     def __getitem__(self, name: str) -> Ladder:
-        return self._present[name] if name in self._present else self._former[name]
+        return self._by_any_name[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._present)

@@ -42,7 +42,7 @@ def units_concerned(units: Iterable[int | None], rungs: Iterable[Rung | None]) -
 
 
 def names_every_unit(line: Addressee) -> bool:
-    return any(role in EVERY_UNIT for role in line)
+    return not EVERY_UNIT.keys().isdisjoint(line)
 
 
 _OF_UNIT = (Role.UNIT_HEAD, Role.UNIT_DEPUTY, Role.UNIT_LIAISON)
@@ -109,9 +109,10 @@ class Directory:
         """
         if names_every_unit(line):
             return self._reached(line, unit, units)
-        if (line, unit) not in self._resolved:
-            self._resolved[line, unit] = self._reached(line, unit, ())
-        return self._resolved[line, unit]
+        found = self._resolved.get((line, unit))
+        if found is None:
+            found = self._resolved[line, unit] = self._reached(line, unit, ())
+        return found
 
     def _reached(self, line: Addressee, unit: int | None, units: Iterable[int]) -> tuple[Recipient, ...]:
         for role in line:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 
 SATURDAY = 5
 
@@ -215,5 +216,7 @@ def midnight(day: date, zone: tzinfo) -> datetime:
     return datetime.combine(day, time.min, zone)
 
 
+@lru_cache(maxsize=4096)
 def local_day(instant: datetime, zone: tzinfo) -> date:
+    """Return the day of an instant; many rows share theirs."""
     return instant.astimezone(zone).date()

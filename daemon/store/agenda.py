@@ -27,6 +27,7 @@ from daemon.domain.ladder import Ladder, Subject, SubjectKind
 from daemon.domain.plan import Plan, Rest, Standing
 from daemon.domain.standing import Move, moved
 from daemon.store.engine import chunks
+from daemon.store.numbers import among
 from daemon.store.tables import Instant, agenda, cases, decisions, subjects
 
 
@@ -82,7 +83,7 @@ _COLUMNS = (
 
 def due(connection: Connection, now: datetime, limit: int) -> list[AgendaRow]:
     """Read the rows to look at now, the longest due first."""
-    return [_row(row) for row in connection.execute(_DUE, {"now": now, "limit": limit})]
+    return [_row(row) for row in connection.execute(_DUE, {"now": now, "limit": limit}).all()]
 
 
 _IS_DUE = and_(_LIVE, _c.due_at <= bindparam("now", type_=Instant()))
@@ -119,7 +120,7 @@ def of_subjects(connection: Connection, kind: SubjectKind, ids: Sequence[int]) -
 
 _OF_SUBJECTS = (
     select(*_COLUMNS)
-    .where(_c.subject_kind == bindparam("kind"), _c.subject_id.in_(bindparam("ids", expanding=True)))
+    .where(_c.subject_kind == bindparam("kind"), among(_c.subject_id, "ids"))
     .order_by(_c.subject_id, _c.ladder)
 )
 
@@ -140,7 +141,7 @@ def standings(
 
 
 _STANDINGS = select(_c.subject_id, _c.ladder, _c.anchor_version, _c.since, _c.moved_at).where(
-    _c.subject_kind == bindparam("kind"), _c.subject_id.in_(bindparam("ids", expanding=True))
+    _c.subject_kind == bindparam("kind"), among(_c.subject_id, "ids")
 )
 _STANDINGS_ON = _STANDINGS.where(_c.ladder.in_(bindparam("ladders", expanding=True)))
 
@@ -290,7 +291,7 @@ def versions_used(connection: Connection, kind: SubjectKind, ids: Sequence[int])
 _d = decisions.c
 _USED = (
     select(_d.subject_id, _d.ladder, func.max(_d.anchor_version))
-    .where(_d.subject_kind == bindparam("kind"), _d.subject_id.in_(bindparam("ids", expanding=True)))
+    .where(_d.subject_kind == bindparam("kind"), among(_d.subject_id, "ids"))
     .group_by(_d.subject_id, _d.ladder)
 )
 

@@ -41,6 +41,14 @@ class Reference:
     """The rungs that reached nobody, in words."""
     reasons: Mapping[tuple[Subject, str], Reason] = field(default_factory=dict)
     """Why subjects were returned, reopened, extended, by kind of event."""
+    _heads: dict[int, str] = field(default_factory=dict)
+
+    def heads(self, unit: int) -> str:
+        """Name the heads of a unit."""
+        if unit not in self._heads:
+            found = [r.person for r in self.directory.resolve((Role.UNIT_HEAD,), unit)]
+            self._heads[unit] = "、".join(self.persons[p].name for p in found if p in self.persons)
+        return self._heads[unit]
 
 
 Line = tuple[StoredItem, Decision]
@@ -88,7 +96,7 @@ def build(notice: Notice, lines: Sequence[Line], about: Reference) -> dict[str, 
         "repeat": False,
         "overdue": list(about.unreached) if notice.audience is Audience.GROUP else [],
         "today": local_day(about.now, campaign.zone),
-        "why": list(dict.fromkeys(_why(item, decision, about) for item, decision in lines))[:3],
+        "why": _why(lines, about)[:3],
         "items": [_item(item, decision, campaign, about) for item, decision in lines],
         "asks": notice.kind == "ask",
         "lines": [_note_line(line) for line in (notice.reason or {}).get("lines", ())],
@@ -130,13 +138,22 @@ def _acting_for(item: StoredItem | None, about: Reference) -> str | None:
     return person.name if person else None
 
 
-def _why(item: StoredItem, decision: Decision, about: Reference) -> str:
-    """Say in one sentence why this person is told."""
-    rung = _rung(decision, about.ladders)
-    seat = ROLE_TITLES[item.role]
+def _why(lines: Sequence[Line], about: Reference) -> list[str]:
+    """Say why this person is told: each reason once, in one sentence."""
+    kinds = dict.fromkeys((decision.ladder, decision.rung, item.part, item.role) for item, decision in lines)
+    ladders = about.ladders
+    said = (
+        _why_so(ladders[ladder].rung(rung) if ladder in ladders else None, part, role)
+        for ladder, rung, part, role in kinds
+    )
+    return list(dict.fromkeys(said))
+
+
+def _why_so(rung: Rung | None, part: Part, role: Role) -> str:
+    seat = ROLE_TITLES[role]
     if rung is None:
         return f"按规则发送{seat}"
-    does = "抄送" if item.part is Part.COPY else ACT_VERBS.get(rung.act, rung.act.label)
+    does = "抄送" if part is Part.COPY else ACT_VERBS.get(rung.act, rung.act.label)
     return f"按规则于{say_wording(rung.wording)}{does}{seat}"
 
 
@@ -164,7 +181,7 @@ def _item(item: StoredItem, decision: Decision, campaign: Campaign, about: Refer
         unit = about.known.units[case.unit].name
         told |= _countdown(case.due_on, today, about.calendar)
         told |= {"unit": unit, "title": f"{case.no} {case.enterprise}", "case": _case(case)}
-        told["responsible"] = _heads(case.unit, about)
+        told["responsible"] = about.heads(case.unit)
     else:
         told |= _matter(about.known.matters[decision.subject.id], campaign, today, about)
     return told
@@ -223,11 +240,6 @@ def _case(case: Case) -> dict[str, Any]:
     }
 
 
-def _heads(unit: int, about: Reference) -> str:
-    found = about.directory.resolve((Role.UNIT_HEAD,), unit)
-    return "、".join(about.persons[r.person].name for r in found if r.person in about.persons)
-
-
 def _matter(matter: Matter, campaign: Campaign, today: date, about: Reference) -> dict[str, Any]:
     unit = about.known.units[matter.unit].name if matter.unit else None
     told = _countdown(matter.due_on, today, about.calendar) | {"unit": unit}
@@ -265,7 +277,7 @@ def _phase(key: str, campaign: Campaign) -> dict[str, Any]:
 
 def _numbers(matter: Matter, campaign: Campaign, today: date, about: Reference) -> dict[str, Any]:
     """Return the numbers of a target or of the pace as of today; a milestone's own stop there."""
-    numbers = dict(target_numbers(matter, about.known, campaign, today))
+    numbers = dict(target_numbers(matter, about.known.rates, campaign, today))
     count = Count(_int(numbers["total"]), _int(numbers["closed"]))
     reachable = _int(numbers.get("reachable_closed", count.closed))
     percent = next((m.percent for m in campaign.milestones if m.on == matter.due_on), None)
@@ -294,7 +306,7 @@ def _worst(matter: Matter, today: date, about: Reference) -> list[dict[str, Any]
             "open": count.open,
             "rate": floor_percent(count),
             "overdue": overdue.get(unit, 0),
-            "head": _heads(unit, about),
+            "head": about.heads(unit),
         }
         for unit, count in ordered[:WORST]
         if count.open

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
 from daemon.domain.ladder import Ladder, Subject, SubjectKind
 from daemon.domain.plan import Outcome, Settled, Settlement
 from daemon.store.agenda import AgendaRow, by_kind
 from daemon.store.engine import chunks
+from daemon.store.numbers import among
 from daemon.store.tables import Instant, decisions
 
 _c = decisions.c
@@ -46,23 +47,15 @@ class NewDecision:
     campaign: int
 
 
-def decision_of(row: Row[Any]) -> Decision:
-    return Decision(
-        row.id,
-        Subject(SubjectKind(row.subject_kind), row.subject_id),
-        row.ladder,
-        row.rung,
-        row.anchor_version,
-        row.occurrence,
-        Outcome(row.outcome),
-        row.instant,
-        row.decided_at,
-        row.release_at,
-        row.released_at,
-        row.campaign_id,
-        row.rules,
-        row.inputs,
-    )
+def decision_of(row: Sequence[Any]) -> Decision:
+    """Parse a whole row of ``decisions``."""
+    number, kind, subject_id, ladder, rung, version, occurrence, outcome, *others = row
+    subject = Subject(_KINDS[kind], subject_id)
+    return Decision(number, subject, ladder, rung, version, occurrence, _OUTCOMES[outcome], *others)
+
+
+_KINDS = {kind.value: kind for kind in SubjectKind}
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
 
 def settled(
@@ -89,7 +82,7 @@ def settled(
 
 _SETTLED = select(_c.subject_id, _c.ladder, _c.rung, _c.occurrence, _c.anchor_version).where(
     _c.subject_kind == bindparam("kind"),
-    _c.subject_id.in_(bindparam("ids", expanding=True)),
+    among(_c.subject_id, "ids"),
     _c.ladder.in_(bindparam("ladders", expanding=True)),
 )
 
@@ -141,7 +134,7 @@ def unreleased(connection: Connection, ids: Sequence[int]) -> list[Decision]:
     return [decision_of(row) for row in connection.execute(_UNRELEASED, {"ids": ids}).all()]
 
 
-_STILL = and_(_c.id.in_(bindparam("ids", expanding=True)), _c.released_at.is_(None))
+_STILL = and_(among(_c.id, "ids"), _c.released_at.is_(None))
 _UNRELEASED = select(decisions).where(_STILL).order_by(_c.id)
 _RELEASED = update(decisions).where(_STILL).values(released_at=bindparam("now"))
 
@@ -160,7 +153,7 @@ def of_subject(connection: Connection, subject: Subject) -> list[Decision]:
     return [decision_of(row) for row in connection.execute(mine.order_by(_c.instant, _c.id))]
 
 
-_LOAD = select(decisions).where(_c.id.in_(bindparam("ids", expanding=True)))
+_LOAD = select(decisions).where(among(_c.id, "ids"))
 
 
 def load(connection: Connection, ids: Iterable[int]) -> dict[int, Decision]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
@@ -88,3 +88,16 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """Open one write transaction; keep it short, and keep providers out of it."""
     with engine.begin() as connection:
         yield connection
+
+
+def look_up_by_index(connection: Connection) -> None:
+    """Let PostgreSQL plan this transaction's look-ups for tables that grow.
+
+    It keeps for as long as the connection lives how it looks up what a foreign key points to. If the table
+    had few rows at the first time it would walk through it ever after, for each row of a flood.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_BY_INDEX)
+
+
+_BY_INDEX = text("SET LOCAL enable_seqscan = off")

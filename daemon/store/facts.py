@@ -10,7 +10,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import Connection, Row, Select, select
 
 from daemon.domain.campaign import Campaign
 from daemon.domain.case import AT_REST, Case, State
@@ -22,6 +22,7 @@ from daemon.store import agenda, mutes
 from daemon.store.asked import Asked
 from daemon.store.engine import chunks
 from daemon.store.mutes import Mutes
+from daemon.store.numbers import among
 from daemon.store.tables import campaigns, cases, subjects, units
 from daemon.store.tally import Rates
 
@@ -127,7 +128,7 @@ def matter_of(row: Row[Any]) -> Matter:
 
 
 _UNITS = select(units.c.id, units.c.name, units.c.kind)
-_THESE_UNITS = _UNITS.where(units.c.id.in_(bindparam("ids", expanding=True)))
+_THESE_UNITS = _UNITS.where(among(units.c.id, "ids"))
 
 
 def load_units(connection: Connection, ids: Iterable[int] | None = None) -> dict[int, Unit]:
@@ -178,9 +179,7 @@ def load(
     return found
 
 
-_CASES, _MATTERS = (
-    select(table).where(table.c.id.in_(bindparam("ids", expanding=True))) for table in (cases, subjects)
-)
+_CASES, _MATTERS = (select(table).where(among(table.c.id, "ids")) for table in (cases, subjects))
 
 
 def _rows(connection: Connection, query: Select[Any], ids: Sequence[int]) -> list[Row[Any]]:
@@ -234,14 +233,14 @@ def _case_facts(case: Case, subject: Subject, known: Known, standings: Mapping[s
         },
         "unit": {"name": unit.name, "kind": unit.kind},
     }
-    as_of = partial(_case_names, case, own, known, campaign)
+    as_of = partial(_case_names, case, own, known.rates, campaign)
     silent, at_rest = known.mutes.of(subject, case.unit), case.state in AT_REST
     return Facts(subject, campaign.zone, case.anchors, own, as_of, standings, at_rest, silent)
 
 
-def _case_names(case: Case, own: Names, known: Known, campaign: Campaign, instant: datetime) -> Names:
+def _case_names(case: Case, own: Names, rates: Rates, campaign: Campaign, instant: datetime) -> Names:
     day = local_day(instant, campaign.zone)
-    count = known.rates.count(case.campaign, day, case.unit, known=day)
+    count = rates.count(case.campaign, day, case.unit, known=day)
     unit = {**_mapping(own["unit"]), "total": count.total, "closed": count.closed}
     return {**own, **_countdown(case.due_on, day, case.is_open), "unit": unit}
 
@@ -274,7 +273,7 @@ def _matter_facts(matter: Matter, subject: Subject, known: Known, standings: Map
             own["phase"] = {"id": matter.key, "from": matter.start_on, "to": matter.due_on, "days": days}
         case SubjectKind.TARGET:
             own["target"] = {"due_on": matter.due_on, "percent": _percent(matter, campaign)}
-    as_of = partial(_matter_names, matter, own, known, campaign)
+    as_of = partial(_matter_names, matter, own, known.rates, campaign)
     silent = known.mutes.of(subject, matter.unit)
     return Facts(subject, campaign.zone, matter.anchors, own, as_of, standings, mutes=silent)
 
@@ -283,16 +282,16 @@ def _percent(matter: Matter, campaign: Campaign) -> int:
     return next((m.percent for m in campaign.milestones if m.on == matter.due_on), 100)
 
 
-def _matter_names(matter: Matter, own: Names, known: Known, campaign: Campaign, instant: datetime) -> Names:
+def _matter_names(matter: Matter, own: Names, rates: Rates, campaign: Campaign, instant: datetime) -> Names:
     day = local_day(instant, campaign.zone)
     names = {**own, **_countdown(matter.due_on, day, bool(own["open"]))}
     if matter.kind in (SubjectKind.TARGET, SubjectKind.CAMPAIGN):
-        names |= target_numbers(matter, known, campaign, day, known_by=day)
+        names |= target_numbers(matter, rates, campaign, day, known_by=day)
     return names
 
 
 def target_numbers(
-    matter: Matter, known: Known, campaign: Campaign, day: date, known_by: date | None = None
+    matter: Matter, rates: Rates, campaign: Campaign, day: date, known_by: date | None = None
 ) -> dict[str, object]:
     """Return the numbers of a target or campaign as of the end of ``day``.
 
@@ -300,7 +299,7 @@ def target_numbers(
     numbers stop at the milestone.
     """
     upto = min(day, matter.due_on) if matter.kind is SubjectKind.TARGET and matter.due_on else day
-    count = known.rates.count(matter.campaign, upto, matter.unit, known=known_by)
+    count = rates.count(matter.campaign, upto, matter.unit, known=known_by)
     expected = pace(count, campaign.pace_from, campaign.milestones, upto)
     numbers: dict[str, object] = {
         "total": count.total,
@@ -310,14 +309,14 @@ def target_numbers(
         "behind": count.closed < expected,
     }
     if matter.kind is SubjectKind.TARGET and matter.due_on:
-        numbers |= _against_target(matter, matter.due_on, count, known, _percent(matter, campaign))
+        numbers |= _against_target(matter, matter.due_on, count, rates, _percent(matter, campaign))
     return numbers
 
 
 def _against_target(
-    matter: Matter, due_on: date, count: Count, known: Known, percent: int
+    matter: Matter, due_on: date, count: Count, rates: Rates, percent: int
 ) -> dict[str, object]:
-    reachable = count.closed + known.rates.still_reachable(matter.campaign, due_on)
+    reachable = count.closed + rates.still_reachable(matter.campaign, due_on)
     return {
         "missing": missing(count, percent),
         "reachable": reachable / count.total if count.total else None,

@@ -17,7 +17,7 @@ from daemon.store.agenda import AgendaRow
 from daemon.store.decisions import Decision, decision_of
 from daemon.store.engine import chunks
 from daemon.store.facts import Matter, case_of, matter_of
-from daemon.store.notices import StoredItem, held, item_of
+from daemon.store.notices import ITEM_COLUMNS, StoredItem, held, item_of
 from daemon.store.tables import agenda as agenda_table
 from daemon.store.tables import (
     attempts,
@@ -242,10 +242,11 @@ class ItemLine:
 def items_told(connection: Connection, notice: int) -> list[ItemLine]:
     """Return all items of a notice, whatever became of them, and those they speak for."""
     found: list[ItemLine] = []
-    query = select(items).where(_i.notice_id == notice)
-    while fresh := [ItemLine(item_of(r), r.reason) for r in connection.execute(query.order_by(_i.id))]:
+    told = select(*ITEM_COLUMNS, _i.reason).order_by(_i.id)
+    query = told.where(_i.notice_id == notice)
+    while fresh := [ItemLine(item_of(row[:-1]), row[-1]) for row in connection.execute(query)]:
         found += fresh
-        query = select(items).where(_i.superseded_by.in_([line.item.id for line in fresh]))
+        query = told.where(_i.superseded_by.in_([line.item.id for line in fresh]))
     return found
 
 

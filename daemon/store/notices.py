@@ -32,6 +32,7 @@ from daemon.domain.ladder import Act, Audience, Part, Role, Subject, SubjectKind
 from daemon.domain.people import Recipient
 from daemon.domain.plan import Reason, ReasonCode, Standing
 from daemon.store.engine import chunks
+from daemon.store.numbers import among
 from daemon.store.tables import (
     Instant,
     attempts,
@@ -151,21 +152,34 @@ class Notice:
         return self.kind != "rungs"
 
 
-def item_of(row: Row[Any]) -> StoredItem:
+ITEM_COLUMNS = (
+    _i.id,
+    _i.decision_id,
+    _i.person_id,
+    _i.role,
+    _i.unit_id,
+    _i.part,
+    _i.line,
+    _i.own_unit,
+    _i.acting_for,
+    _i.state,
+    _i.notice_id,
+    _i.superseded_by,
+    _i.doubt,
+)
+"""What an item is read from, in the order of its fields."""
+_ROLES = {role.value: role for role in Role}
+_PARTS = {part.value: part for part in Part}
+_NO_CHANNELS: frozenset[str] = frozenset()
+
+
+def item_of(row: Sequence[Any]) -> StoredItem:
+    """Parse the ``ITEM_COLUMNS`` of a row."""
+    number, decision, person, role, unit, part, line, own, acting, state, notice, superseded_by, doubt = row
+    channels = frozenset(doubt) if doubt else _NO_CHANNELS
+    seat = (_ROLES[role], unit, _PARTS[part])
     return StoredItem(
-        row.id,
-        row.decision_id,
-        row.person_id,
-        Role(row.role),
-        row.unit_id,
-        Part(row.part),
-        row.line,
-        row.own_unit,
-        row.acting_for,
-        row.state,
-        row.notice_id,
-        row.superseded_by,
-        frozenset(row.doubt or ()),
+        number, decision, person, *seat, line, own, acting, state, notice, superseded_by, channels
     )
 
 
@@ -243,8 +257,13 @@ def has_unbound(connection: Connection, now: datetime) -> bool:
     return connection.execute(_ANY_UNBOUND, {"now": now}).first() is not None
 
 
+_STILL_UNBOUND = and_(_i.state == "open", func.coalesce(_i.notice_id, 0) == 0)
+"""The same of items that are given by their numbers. So written no index but that of the numbers will do.
+
+Where PostgreSQL last counted when nothing waited, it walked through all that waits for each of them.
+"""
 _HELD_NO_LONGER = or_(_i.held_until.is_(None), _i.held_until <= bindparam("now", type_=Instant()))
-_OF_UNBOUND = select(items).where(_i.id.in_(bindparam("ids", expanding=True)), _UNBOUND).order_by(_i.id)
+_OF_UNBOUND = select(*ITEM_COLUMNS).where(among(_i.id, "ids"), _STILL_UNBOUND).order_by(_i.id)
 _BY_PERSON = select(_i.person_id, _i.id).where(_UNBOUND, _HELD_NO_LONGER)
 _ANY_UNBOUND = select(literal(1)).where(
     or_(exists().where(_UNBOUND, _HELD_NO_LONGER), exists().where(_u.reopened_at.is_not(None)))
@@ -295,17 +314,13 @@ def put_notices(connection: Connection, new: Sequence[NewNotice], now: datetime)
     pairs = list(zip(numbers, new, strict=True))
     bound = [{"item": item, "carrier": number} for number, notice in pairs for item in notice.items]
     if bound:
-        connection.execute(_BIND, bound)
+        connection.execute(BIND, bound)
     leaving = [(number, notice) for number, notice in pairs if notice.hold is None]
     open_legs(connection, [(number, notice.leg, notice.channels) for number, notice in leaving])
     return numbers
 
 
-_BIND = (
-    update(items)
-    .where(_i.id == bindparam("item"), _i.notice_id.is_(None), _i.state == "open")
-    .values(notice_id=bindparam("carrier"))
-)
+BIND = update(items).where(_i.id == bindparam("item"), _STILL_UNBOUND).values(notice_id=bindparam("carrier"))
 
 
 def _notice_row(notice: NewNotice, now: datetime) -> dict[str, Any]:
@@ -394,11 +409,9 @@ _TRIED = (
 )
 
 
-_LOAD = select(notices).where(_n.id.in_(bindparam("ids", expanding=True)))
+_LOAD = select(notices).where(among(_n.id, "ids"))
 _ITEMS_OF = (
-    select(items)
-    .where(_i.notice_id.in_(bindparam("ids", expanding=True)), _i.state.in_(("open", "said")))
-    .order_by(_i.id)
+    select(*ITEM_COLUMNS).where(among(_i.notice_id, "ids"), _i.state.in_(("open", "said"))).order_by(_i.id)
 )
 
 
@@ -409,8 +422,9 @@ def load(connection: Connection, ids: Iterable[int]) -> dict[int, Notice]:
 def items_of(connection: Connection, notice_ids: Iterable[int]) -> dict[int, list[StoredItem]]:
     """Return the items of notices that are still to be said, or were said."""
     found: dict[int, list[StoredItem]] = {}
-    for row in connection.execute(_ITEMS_OF, {"ids": list(notice_ids)}).all():
-        found.setdefault(row.notice_id, []).append(item_of(row))
+    for item in map(item_of, connection.execute(_ITEMS_OF, {"ids": list(notice_ids)}).all()):
+        assert item.notice is not None
+        found.setdefault(item.notice, []).append(item)
     return found
 
 
@@ -448,8 +462,8 @@ _RIVALS = (
     .join_from(items, decisions, _i.decision_id == _by.id)
     .where(
         _by.subject_kind.in_(bindparam("kinds", expanding=True)),
-        _by.subject_id.in_(bindparam("subjects", expanding=True)),
-        _i.person_id.in_(bindparam("persons", expanding=True)),
+        among(_by.subject_id, "subjects"),
+        among(_i.person_id, "persons"),
         _i.state.in_(("open", "said")),
         _by.instant > bindparam("after", type_=Instant()),
     )
@@ -478,9 +492,12 @@ def siblings(connection: Connection, decision_ids: Iterable[int]) -> dict[int, l
     """Return all items of decisions, whatever became of them."""
     found: dict[int, list[StoredItem]] = {}
     for chunk in chunks(list(dict.fromkeys(decision_ids))):
-        for row in connection.execute(select(items).where(_i.decision_id.in_(chunk)).order_by(_i.id)):
-            found.setdefault(row.decision_id, []).append(item_of(row))
+        for item in map(item_of, connection.execute(_SIBLINGS, {"ids": chunk}).all()):
+            found.setdefault(item.decision, []).append(item)
     return found
+
+
+_SIBLINGS = select(*ITEM_COLUMNS).where(among(_i.decision_id, "ids")).order_by(_i.id)
 
 
 def same_document(connection: Connection, notice: Notice) -> list[int]:

@@ -12,6 +12,7 @@ from daemon.domain.ladder import Role
 from daemon.domain.people import Acting, Directory, Post
 from daemon.store.asked import Asked
 from daemon.store.engine import chunks
+from daemon.store.numbers import among
 from daemon.store.tables import acting, persons, posts, units
 
 CHANNEL_ADDRESS = {"email": "email", "sms": "phone", "wecom": "wecom"}
@@ -56,7 +57,7 @@ _ON_THAT_DAY = and_(
     or_(_p.until.is_(None), _p.until >= bindparam("on")),
 )
 _HELD = select(_p.person_id, _p.role, _p.unit_id, _p.since, _p.until).where(_ON_THAT_DAY).order_by(_p.id)
-_HELD_IN = _HELD.where(or_(_p.unit_id.in_(bindparam("of", expanding=True)), _p.unit_id.is_(None)))
+_HELD_IN = _HELD.where(or_(among(_p.unit_id, "of"), _p.unit_id.is_(None)))
 _ACTING = select(acting).where(_a.since <= bindparam("on"), _a.until >= bindparam("on"))
 
 
@@ -91,7 +92,7 @@ _NEXT = select(func.min(_p.since)).where(
 
 
 _COLUMNS = (persons.c.id, persons.c.name, persons.c.phone, persons.c.email, persons.c.wecom)
-_LOAD = select(*_COLUMNS).where(persons.c.id.in_(bindparam("ids", expanding=True)))
+_LOAD = select(*_COLUMNS).where(among(persons.c.id, "ids"))
 
 
 def load(connection: Connection, ids: Iterable[int] | None) -> dict[int, Person]:
@@ -116,7 +117,7 @@ def titles(connection: Connection, ids: Iterable[int]) -> dict[tuple[int, str], 
     return {(person, role): title for person, role, title in connection.execute(_TITLES, {"ids": list(ids)})}
 
 
-_TITLES = select(_p.person_id, _p.role, _p.title).where(_p.person_id.in_(bindparam("ids", expanding=True)))
+_TITLES = select(_p.person_id, _p.role, _p.title).where(among(_p.person_id, "ids"))
 
 
 def unit_ids(connection: Connection, on: date, kinds: Iterable[str] | None = None) -> list[int]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -59,10 +60,13 @@ class Instant(TypeDecorator[datetime]):
         return "NULL" if value is None else str(_to_microseconds(value))
 
 
+# Many rows share their instants.
+@lru_cache(maxsize=4096)
 def _to_microseconds(value: datetime | None) -> int | None:
     return None if value is None else (value - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=4096)
 def _to_instant(value: Any | None) -> datetime | None:
     return None if value is None else _EPOCH + timedelta(microseconds=value)
 
