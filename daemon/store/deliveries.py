@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, and_, bindparam, insert, null, or_, select, update
 
-from daemon.store.engine import chunks
+from daemon.store.numbers import among
 from daemon.store.tables import Instant, attempts, deliveries, items, notices
 
 _d, _a, _n = deliveries.c, attempts.c, notices.c
@@ -81,7 +81,7 @@ def claim(
 _READY = (
     update(deliveries)
     .where(
-        _d.id.in_(bindparam("ids", expanding=True)),
+        among(_d.id, "ids"),
         _d.channel == bindparam("over"),
         _d.state == "ready",
         _d.next_attempt_at <= bindparam("now", type_=Instant()),
@@ -195,7 +195,7 @@ def still_mine(connection: Connection, claimed: Sequence[Claimed]) -> dict[Claim
 
 _STILL_SENDING = (
     select(_d.id, _d.claim, _d.lease_until)
-    .where(_d.id.in_(bindparam("ids", expanding=True)), _d.state == "sending")
+    .where(among(_d.id, "ids"), _d.state == "sending")
     .order_by(_d.id)
     .with_for_update()
 )
@@ -399,21 +399,19 @@ def leg_states(connection: Connection, notice: int, leg: int) -> list[str]:
 
 _ALL_SENT = (
     update(notices)
-    .where(_n.id.in_(bindparam("ids", expanding=True)), _n.state.in_(("ready", "failed")))
+    .where(among(_n.id, "ids"), _n.state.in_(("ready", "failed")))
     .values(state=bindparam("to"), sent_at=bindparam("at"), sent_leg=bindparam("by"))
     .returning(_n.id)
 )
 _ALL_SETTLED = (
-    update(deliveries)
-    .where(_d.id.in_(bindparam("ids", expanding=True)))
-    .values(state="sent", lease_until=None, frozen=None)
+    update(deliveries).where(among(_d.id, "ids")).values(state="sent", lease_until=None, frozen=None)
 )
-_THEIR_ITEMS = update(items).where(items.c.notice_id.in_(bindparam("ids", expanding=True)))
+_THEIR_ITEMS = update(items).where(among(items.c.notice_id, "ids"))
 _NOW_SAID = {"state": "said", "closed_at": bindparam("at"), "reason": null()}
 _SAID = _THEIR_ITEMS.where(items.c.state == "open").values(_NOW_SAID)
-_SAID_ALL_THE_SAME = _THEIR_ITEMS.where(
-    items.c.state == "dropped", items.c.id.in_(bindparam("said", expanding=True))
-).values(_NOW_SAID)
+_SAID_ALL_THE_SAME = _THEIR_ITEMS.where(items.c.state == "dropped", among(items.c.id, "said")).values(
+    _NOW_SAID
+)
 
 
 def mark_sent(
@@ -435,8 +433,7 @@ def mark_said(connection: Connection, notice: int, now: datetime, said: Sequence
 def _mark_said(connection: Connection, ids: Sequence[int], at: datetime, in_bytes: Sequence[int]) -> None:
     marked = connection.execute(_SAID, {"ids": ids, "at": at}).rowcount
     if marked < len(in_bytes):
-        for some in chunks(in_bytes):
-            connection.execute(_SAID_ALL_THE_SAME, {"ids": ids, "at": at, "said": some})
+        connection.execute(_SAID_ALL_THE_SAME, {"ids": ids, "at": at, "said": in_bytes})
 
 
 def to_hint(connection: Connection, now: datetime, stale: datetime, limit: int) -> dict[str, list[int]]:
@@ -464,9 +461,7 @@ def mark_hinted(connection: Connection, ids: Sequence[int], wall: datetime) -> N
     connection.execute(_HINTED, {"ids": ids, "wall": wall})
 
 
-_HINTED = (
-    update(deliveries).where(_d.id.in_(bindparam("ids", expanding=True))).values(hinted_at=bindparam("wall"))
-)
+_HINTED = update(deliveries).where(among(_d.id, "ids")).values(hinted_at=bindparam("wall"))
 
 
 def expired(connection: Connection, wall: datetime) -> list[tuple[Claimed, int | None]]:
