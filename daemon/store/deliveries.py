@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, and_, bindparam, insert, null, or_, select, update
+from sqlalchemy import Connection, Integer, and_, bindparam, func, insert, null, or_, select, update
 
 from daemon.store.numbers import among
 from daemon.store.tables import Instant, attempts, deliveries, items, notices
@@ -74,22 +74,27 @@ def claim(
     ``suspect`` asks for those only that were given back, or never were.
     """
     values = {"ids": ids, "over": channel, "now": now, "until": lease_until}
-    rows = connection.execute(_CLAIM[suspect], values)
+    rows = connection.execute(CLAIM[suspect], values)
     return sorted((Claimed(*row) for row in rows), key=lambda c: c.id)
 
 
+_STILL_READY = func.coalesce(_d.state, "") == "ready"
+"""Whether deliveries given by their numbers are ready. So written no index but that of the numbers will do.
+
+Where PostgreSQL last counted when nothing was ready, it walked through all that is ready for each claim.
+"""
 _READY = (
     update(deliveries)
     .where(
         among(_d.id, "ids"),
         _d.channel == bindparam("over"),
-        _d.state == "ready",
+        _STILL_READY,
         _d.next_attempt_at <= bindparam("now", type_=Instant()),
     )
     .values(state="sending", claim=_d.claim + 1, lease_until=bindparam("until"))
     .returning(*_CLAIMED)
 )
-_CLAIM = {None: _READY, True: _READY.where(_d.given_back > 0), False: _READY.where(_d.given_back == 0)}
+CLAIM = {None: _READY, True: _READY.where(_d.given_back > 0), False: _READY.where(_d.given_back == 0)}
 """By whether suspects alone are claimed, or none of them."""
 
 
@@ -98,15 +103,19 @@ def suspects(connection: Connection, ids: Sequence[int]) -> list[int]:
 
     Each is to be claimed alone.
     """
-    query = select(_d.id).where(_d.id.in_(ids), _d.state == "ready", _d.given_back > 0)
-    return list(connection.execute(query.order_by(_d.given_back, _d.id)).scalars())
+    return list(connection.execute(_SUSPECTS, {"ids": ids}).scalars())
 
 
-_POSTPONE = (
+_SUSPECTS = (
+    select(_d.id).where(among(_d.id, "ids"), _STILL_READY, _d.given_back > 0).order_by(_d.given_back, _d.id)
+)
+
+
+POSTPONE = (
     update(deliveries)
     .where(
         _d.id == bindparam("number"),
-        _d.state == "ready",
+        _STILL_READY,
         _d.next_attempt_at <= bindparam("now", type_=Instant()),
     )
     .values(next_attempt_at=bindparam("until"), hinted_at=None)
@@ -116,7 +125,7 @@ _POSTPONE = (
 def postpone(connection: Connection, until: Mapping[int, datetime], now: datetime) -> None:
     """Let deliveries that are due wait longer."""
     if until:
-        connection.execute(_POSTPONE, [{"number": n, "until": at, "now": now} for n, at in until.items()])
+        connection.execute(POSTPONE, [{"number": n, "until": at, "now": now} for n, at in until.items()])
 
 
 _IS_MINE = and_(_d.id == bindparam("mine"), _d.state == "sending", _d.claim == bindparam("claimed"))
