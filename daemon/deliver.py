@@ -1,6 +1,7 @@
-"""Deliver: claim, look once more, freeze the bytes, note the try, send, record. One transaction a send.
+"""Deliver: claim, look once more, freeze the bytes, note the try, send, record.
 
-``look`` says what is still to be said, ``attempt`` holds what is sent, ``record`` says what follows.
+``look`` says what is still to be said, ``attempt`` holds what is sent, ``ledger`` writes down how a try ended
+and that the next begins, ``record`` says what follows.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
@@ -43,8 +44,11 @@ log = logging.getLogger(__name__)
 MOST_GIVEN_BACK = 5
 """A delivery that so many workers died with in a row is to blame: all but the first had it alone in hand."""
 KILLS = "处理时发送进程屡次中断"
-KEPT_SECONDS = 2.0
-"""So long a connection may rest: bytes that meet a hang-up on their way have an unknown fate."""
+KEPT_SECONDS = 1.0
+"""So long a connection may rest: bytes that meet a hang-up on their way have an unknown fate.
+
+Web servers hang up after two seconds or more, mail servers after minutes.
+"""
 NO_CHANNEL = "规则里已没有这个渠道"
 _OURS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 """What trying again does not mend."""
@@ -59,17 +63,18 @@ class _OtherModeError(Exception):
 
 
 @dataclass(slots=True)
-class _Kept:
-    """A channel, and when it was last asked for; its connection is kept while there is much to send."""
+class Kept:
+    """A thread's own channel; its connection is kept while there is much to send."""
 
     channel: Channel
-    used_at: float = 0.0
+    made_for: tuple[str, bool]
+    """The rule set, and whether it was made to rehearse."""
+    rests_since: float = 0.0
 
     def awake(self, now: float) -> Channel:
         """Return the channel; after a rest it connects anew, for the other side may be about to hang up."""
-        if now - self.used_at > KEPT_SECONDS:
+        if now - self.rests_since > KEPT_SECONDS:
             self.channel.close()
-        self.used_at = now
         return self.channel
 
 
@@ -308,11 +313,15 @@ class Deliverer:
         """Call the provider once, unless I slept since the try was opened: the lease may be another's."""
         name, number = letter.claimed.channel, opened.number
         timeout = call_seconds(rule_set, name)
-        if clock.monotonic() - opened.at > timeout:
-            return Outcome(letter, number, "failed", message="进程停顿过久，本次没有发出")
         try:
-            channel = self._channel(name, rule_set, letter.rehearsal)
-            receipt: Receipt = channel.send(letter.message(timeout))
+            kept = self._kept(name, rule_set, letter.rehearsal)
+            channel = kept.awake(clock.monotonic())
+            if clock.monotonic() - opened.at > timeout:
+                return Outcome(letter, number, "failed", message="进程停顿过久，本次没有发出")
+            try:
+                receipt: Receipt = channel.send(letter.message(timeout))
+            finally:
+                kept.rests_since = clock.monotonic()
         except UnknownOutcomeError as fault:
             return Outcome(letter, number, "unknown", message=str(fault))
         except DeliveryError as fault:
@@ -339,8 +348,12 @@ class Deliverer:
         while outcome is not None or letter is not None:
             try:
                 return self._write(connection, step)
-            except DBAPIError as fault:
-                if outcome is None or isinstance(fault, _OURS):
+            except Exception as fault:
+                if outcome is None:
+                    raise
+                if not isinstance(fault, DBAPIError) or isinstance(fault, _OURS):
+                    if letter is not None:  # how the last try ended is not to blame for the next
+                        self._write(connection, replace(step, letter=None))
                     raise
                 log.exception("cannot record; will try again", extra={"delivery": outcome.letter.claimed.id})
                 self.pause(RECORD_SECONDS[min(tries, len(RECORD_SECONDS) - 1)])
@@ -356,32 +369,31 @@ class Deliverer:
         return opened
 
     def _ledger(self, channel: str) -> Group[Step, Opened | None]:
-        return self._ledgers.setdefault(channel, Group(write))
+        return self._ledgers.get(channel) or self._ledgers.setdefault(channel, Group(write))
 
-    def _channel(self, name: str, rule_set: RuleSet, rehearsal: bool) -> Channel:
-        """Return this thread's own channel: connections are not shared, nor used again after a rest."""
-        mine, key = self._made(), (rule_set.hash, name, rehearsal)
-        if key not in mine:
+    def _kept(self, name: str, rule_set: RuleSet, rehearsal: bool) -> Kept:
+        """Return this thread's own channel, made for these rules: connections are not shared."""
+        mine: dict[str, Kept] = self._own.__dict__
+        made_for = (rule_set.hash, rehearsal)
+        if name not in mine or mine[name].made_for != made_for:
             factories = (self.rehearsing if rehearsal and self.rehearsing else self.channels)(rule_set)
+            if name in mine:
+                mine.pop(name).channel.close()
             if name not in factories:
                 raise DeliveryError(NO_CHANNEL, permanent=True)
-            mine[key] = _Kept(factories[name]())
-        return mine[key].awake(clock.monotonic())
+            mine[name] = Kept(factories[name](), made_for)
+        return mine[name]
 
     def _can_open(self, name: str, rule_set: RuleSet, rehearsal: bool) -> bool:
         """Whether a channel can be set up here; if a secret is missing, its messages wait where they are."""
         try:
-            self._channel(name, rule_set, rehearsal)
+            self._kept(name, rule_set, rehearsal)
         except (FaultyInputError, RefusedError):
             log.exception("channel cannot be set up", extra={"channel": name})
             return False
         except DeliveryError:
             return True  # each of its messages goes on to the next leg
         return True
-
-    def _made(self) -> dict[tuple[str, str, bool], _Kept]:
-        found: dict[tuple[str, str, bool], _Kept] = self._own.__dict__.setdefault("channels", {})
-        return found
 
 
 def _judged(look: Look, claimed: Sequence[Claimed]) -> tuple[list[Verdict], list[tuple[Claimed, str]]]:

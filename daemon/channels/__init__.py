@@ -54,4 +54,4 @@ class Channel(Protocol):
         """Hand one message over. Raise ``DeliveryError`` or ``UnknownOutcomeError``."""
 
     def close(self) -> None:
-        """End what a batch kept open; the next ``send`` opens it again."""
+        """End what is kept open; the next ``send`` opens it again."""

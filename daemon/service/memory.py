@@ -9,8 +9,8 @@ from contextlib import contextmanager
 SELDOM = (50_000, 20, 100)
 """How many objects are made between two searches, and every how many a search reaches further.
 
-With Python's own numbers half of a large release went into searches, and a tenth of a long simulation. They
-find next to nothing: what a batch loads has no cycles, and goes when the batch does.
+With Python's own numbers two fifths of a large release went into searches, and a tenth of a long simulation.
+They find next to nothing: what a batch loads has no cycles, and goes when the batch does.
 """
 
 

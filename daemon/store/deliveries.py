@@ -195,7 +195,7 @@ class Opening:
 def still_mine(connection: Connection, claimed: Sequence[Claimed]) -> dict[Claim, datetime]:
     """Return when the lease ends of those deliveries that are still in the hands of who claimed them.
 
-    Their rows are held until this transaction ends, in one order: no two workers wait for each other.
+    Their rows are held until this transaction ends, and taken in one order.
     """
     found = connection.execute(_STILL_SENDING, {"ids": [each.id for each in claimed]})
     leases = {(number, claim): until for number, claim, until in found}
@@ -211,9 +211,10 @@ _STILL_SENDING = (
 
 
 def open_attempts(connection: Connection, openings: Sequence[Opening], wall: datetime) -> None:
-    """Note tries before their bytes leave, and freeze these; the deliveries are still mine."""
+    """Note tries before their bytes leave, and freeze these; the deliveries were just found to be mine."""
     if openings:
-        connection.execute(_OPEN, [opening.values(wall) for opening in openings])
+        noted = connection.execute(_OPEN, [opening.values(wall) for opening in openings]).rowcount
+        assert noted == len(openings), "a delivery changed hands while its row was held"
         connection.execute(_NOTE, [opening.note for opening in openings])
 
 
@@ -251,8 +252,16 @@ def _closed(
     message: str | None = None,
 ) -> dict[str, Any]:
     values = {"delivery": delivery, "try": number, "word": outcome, "at": now}
-    words = message.replace("\0", "") if message else message  # a provider's, and PostgreSQL takes no NUL
-    return values | {"provider": provider_id, "of_provider": code, "words": words}
+    return values | {
+        "provider": _storable(provider_id),
+        "of_provider": _storable(code),
+        "words": _storable(message),
+    }
+
+
+def _storable(words: str | None) -> str | None:
+    """Return a provider's words without what no database takes: NUL, and halves of characters."""
+    return words and words.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,22 +287,22 @@ def record_sent(connection: Connection, sent: Sequence[Sent]) -> None:
     closed = [_closed(s.claimed.id, s.number, "sent", s.at, s.provider_id, "", "") for s in sent]
     connection.execute(_CLOSE, closed)
     connection.execute(_ALL_SETTLED, {"ids": [s.claimed.id for s in sent]})
+    # Of joined legs the second finds its notice sent, and its items said.
+    going = set(connection.execute(_GOING, {"ids": [s.claimed.notice for s in sent]}).scalars())
     by_way: dict[tuple[str, str], list[Sent]] = {}
     for each in sent:
-        by_way.setdefault((each.state, each.leg), []).append(each)
+        if each.claimed.notice in going:
+            by_way.setdefault((each.state, each.leg), []).append(each)
     for (state, leg), some in by_way.items():
         _tell(connection, state, leg, some)
 
 
 def _tell(connection: Connection, state: str, leg: str, sent: Sequence[Sent]) -> None:
     """Let notices have been sent over a leg, as ``mark_sent`` does for one."""
-    at = max(s.at for s in sent)
-    reached = {"ids": [s.claimed.notice for s in sent], "to": state, "at": at, "by": leg}
-    # Of joined legs the second finds its notice sent, and its items said.
-    going = set(connection.execute(_ALL_SENT, reached).scalars())
-    if going and state == "sent":
-        in_bytes = [item for s in sent if s.claimed.notice in going for item in s.items]
-        _mark_said(connection, list(going), at, in_bytes)
+    ids, at = [s.claimed.notice for s in sent], max(s.at for s in sent)
+    connection.execute(_ALL_SENT, {"ids": ids, "to": state, "at": at, "by": leg})
+    if state == "sent":
+        _mark_said(connection, ids, at, [item for s in sent for item in s.items])
 
 
 def settle(connection: Connection, claimed: Claimed, state: str) -> bool:
@@ -406,11 +415,13 @@ def leg_states(connection: Connection, notice: int, leg: int) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
+_IS_GOING = (among(_n.id, "ids"), _n.state.in_(("ready", "failed")))
+_GOING = select(_n.id).where(*_IS_GOING).order_by(_n.id).with_for_update(key_share=True)
+"""Takes the notices in one order, whatever their ways: another channel of theirs may be recorded just now."""
 _ALL_SENT = (
     update(notices)
-    .where(among(_n.id, "ids"), _n.state.in_(("ready", "failed")))
+    .where(*_IS_GOING)
     .values(state=bindparam("to"), sent_at=bindparam("at"), sent_leg=bindparam("by"))
-    .returning(_n.id)
 )
 _ALL_SETTLED = (
     update(deliveries).where(among(_d.id, "ids")).values(state="sent", lease_until=None, frozen=None)
@@ -431,7 +442,7 @@ def mark_sent(
     ``said`` were in the bytes: one that fell out while they were on their way was said all the same.
     """
     reached = {"ids": [notice], "to": state, "at": now, "by": leg}
-    if connection.execute(_ALL_SENT, reached).first() and state == "sent":
+    if connection.execute(_ALL_SENT, reached).rowcount and state == "sent":
         mark_said(connection, notice, now, said)
 
 

@@ -7,6 +7,7 @@ itself does with ``commit_delay`` and ``commit_siblings``. Who works alone waits
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
+log = logging.getLogger(__name__)
 COMPANY_SECONDS = 0.002
 """So long is waited for company: about as long as a commit takes, and nothing beside a provider's answer."""
 _Work = TypeVar("_Work")
@@ -52,8 +53,8 @@ class Group(Generic[_Work, _Made]):
     def put(self, connection: Connection, work: _Work) -> _Made:
         """Write a piece of work, with all that came meanwhile; return what came of it, once it is committed.
 
-        What the database refuses together is written by each thread alone, over its own ``connection``: what
-        is wrong with one piece holds up no other.
+        What cannot be written together is written by each thread alone, over its own ``connection``: what is
+        wrong with one piece holds up no other, and is raised in the thread that brought it.
         """
         mine = _Piece[_Work, _Made](work)
         with self._news:
@@ -75,9 +76,12 @@ class Group(Generic[_Work, _Made]):
         pieces = self._take()
         try:
             self._commit(connection, pieces)
-        except DBAPIError:
+        except Exception as fault:
             if len(pieces) == 1:
                 raise
+            log.warning(
+                "not together; each alone", extra={"pieces": len(pieces), "error": type(fault).__name__}
+            )
 
     def _take(self) -> list[_Piece[_Work, _Made]]:
         """Wait for those who are at work, and take what all have brought."""

@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def run(name: str, setting: Setting) -> dict[str, Any]:
-    """Take one measurement, ours and its floor in a process that is set up as the services are."""
+    """Take one measurement, in a process that searches for garbage as seldom as the services do."""
     collect_seldom()
     print(f"{name} …", file=sys.stderr, flush=True)
     began = perf_counter()

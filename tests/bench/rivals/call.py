@@ -31,8 +31,10 @@ from daemon.channels import Channel, Message
 from daemon.channels.mail import SmtpChannel
 from daemon.channels.tokens import MemoryTokens
 from daemon.channels.wecom import WeComChannel
+from daemon.service.memory import collect_seldom
 from daemon.store.engine import open_engine
 
+collect_seldom()  # as our own workers do
 metadata = MetaData()
 outbox = Table(
     "bench_outbox",

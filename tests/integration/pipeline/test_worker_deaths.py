@@ -106,6 +106,24 @@ def test_one_message_that_the_database_refuses_does_not_hold_up_the_others(
     ]
 
 
+def test_what_is_refused_takes_no_other_record_with_it(
+    ready: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How the message before it ended was to be written in the same transaction."""
+    refused, note_tries = max(ready.ready("wecom")), deliveries.open_attempts
+
+    def refusing(connection: Connection, openings: Sequence[deliveries.Opening], wall: datetime) -> None:
+        if refused in [opening.claimed.id for opening in openings]:
+            raise DataError("INSERT INTO attempts", {}, Exception("malformed"))
+        note_tries(connection, openings, wall)
+
+    monkeypatch.setattr(deliveries, "open_attempts", refusing)
+    with pytest.raises(DataError):
+        ready.deliver()
+    assert ready.attempts() == ["wecom 1 sent"]
+    assert ready.deliveries() == ["wecom sent", "wecom sending"]
+
+
 def test_what_was_tried_is_not_handed_back(ready: Office) -> None:
     """The bytes may have left: only the sweep gives it back, as unknown."""
     number, other = ready.ready("wecom")

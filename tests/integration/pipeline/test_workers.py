@@ -7,21 +7,24 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from daemon import clock, ledger
-from daemon.attempt import Letter
-from daemon.deliver import Deliverer
+from daemon.attempt import Letter, Opened, Outcome
+from daemon.channels import Receipt
+from daemon.deliver import KEPT_SECONDS, Deliverer, Kept
 from daemon.errors import DeliveryError, UnknownOutcomeError
 from daemon.ledger import Step
 from daemon.store import deliveries, tables
 from daemon.store.engine import reading, writing
 from daemon.sweep import sweep
-from tests.integration.office import DUE, Office
+from tests.integration.office import DUE, TOWN, ZONE, Office
 from tests.servers import PATIENCE
 
 GONE = DeliveryError("这个号码不存在", permanent=True)
@@ -205,6 +208,144 @@ class TestLeases:
         assert office.items() == ["孙联络 A-0 remind said"]
         office.tick()
         assert [handed.channel for handed in office.wire.taken] == ["wecom"]
+
+
+class TestCompany:
+    """Threads that send at the same time write in one transaction; each try ends as it did."""
+
+    def test_who_lost_his_claim_does_not_share_what_others_have(self, office: Office) -> None:
+        mine, lost = letters_of_two(office)
+        write(
+            office, Step(None, mine, office.rules(), office.now), Step(None, lost, office.rules(), office.now)
+        )
+        office.change("UPDATE deliveries SET claim = claim + 1 WHERE id = :id", id=lost.claimed.id)
+        write(office, *(arrived(office, letter) for letter in (mine, lost)))
+        assert office.attempts() == ["wecom 1 sent", "wecom 1 sent"], "both arrived, however late"
+        assert office.deliveries() == ["wecom sent", "wecom sending"], "the second is in other hands"
+        assert [row.state for row in office.notice_rows()] == ["sent", "ready"]
+
+    def test_none_opens_what_is_no_longer_his(self, office: Office) -> None:
+        mine, lost = letters_of_two(office)
+        office.change("UPDATE deliveries SET claim = claim + 1 WHERE id = :id", id=lost.claimed.id)
+        opened = write(office, *(Step(None, letter, office.rules(), office.now) for letter in (mine, lost)))
+        assert [bool(each) for each in opened] == [True, False]
+        assert office.attempts() == ["wecom 1 None"]
+
+    def test_the_late_word_of_one_and_the_next_try_of_another(self, office: Office) -> None:
+        """Of one delivery, under two claims, in one transaction."""
+        released(office)
+        (late,) = office.deliverer.letters("wecom", office.ready("wecom"), office.rules(), office.now)
+        assert open_try(office, late) == 1
+        office.wall_time_passes()
+        sweep(office.engine, office.now)
+        office.later(minutes=1)
+        (again,) = office.deliverer.letters("wecom", office.ready("wecom"), office.rules(), office.now)
+        opened = write(office, arrived(office, late), Step(None, again, office.rules(), office.now))
+        assert [each and each.number for each in opened] == [None, 2]
+        assert office.attempts() == ["wecom 1 sent", "wecom 2 None"]
+        assert again.repeat
+
+    def test_what_fell_out_on_its_way_was_said_all_the_same(self, office: Office) -> None:
+        letters = letters_of_two(office)
+        write(office, *(Step(None, letter, office.rules(), office.now) for letter in letters))
+        office.change(
+            "UPDATE items SET state = 'dropped' WHERE notice_id = :id", id=letters[1].claimed.notice
+        )
+        write(office, *(arrived(office, letter) for letter in letters))
+        assert [row.state for row in office.rows(tables.items)] == ["said", "said"]
+
+    def test_many_threads_on_joined_channels(self, office: Office) -> None:
+        """Of each notice two channels, recorded in different company."""
+        office.obey(DUE, JOINED)
+        for n in range(8):
+            office.case(f"A-{n}", TOWN if n % 2 else ZONE, due="2018-08-31")
+        office.scan()
+        office.prepare("2018-08-28 09:10")
+        deliver = office.deliverer.deliver
+        ways = [(channel, number) for channel in ("sms", "email") for number in office.ready(channel)]
+        at_once(*(partial(deliver, channel, [number], office.now) for channel, number in ways))
+        assert len(ways) == 4
+        assert sorted(office.attempts()) == ["email 1 sent"] * 2 + ["sms 1 sent"] * 2
+        assert {row.state for row in office.notice_rows()} == {"sent"}
+        assert {row.state for row in office.rows(tables.items)} == {"said"}
+
+
+def letters_of_two(office: Office) -> list[Letter]:
+    """Claim the reminders of two persons."""
+    office.obey(DUE)
+    office.case("A-1", TOWN, due="2018-08-31")
+    office.case("B-1", ZONE, due="2018-08-31")
+    office.scan()
+    office.prepare("2018-08-28 09:10")
+    found = office.deliverer.letters("wecom", office.ready("wecom"), office.rules(), office.now)
+    assert len(found) == 2
+    return found
+
+
+def arrived(office: Office, letter: Letter) -> Step:
+    return Step(Outcome(letter, 1, "sent", "m"), None, office.rules(), office.now)
+
+
+def write(office: Office, *steps: Step) -> list[Opened | None]:
+    with writing(office.engine) as connection:
+        return ledger.write(connection, steps)
+
+
+class TestConnections:
+    """A channel's connection is kept while there is much to send."""
+
+    def test_it_is_kept_from_one_message_to_the_next(self) -> None:
+        plug = CountedPlug()
+        kept = Kept(plug, ("rules", False), rests_since=100.0)
+        kept.awake(100.0 + KEPT_SECONDS)
+        assert plug.closed == 0
+
+    def test_after_a_rest_it_is_made_anew(self) -> None:
+        plug = CountedPlug()
+        Kept(plug, ("rules", False), rests_since=100.0).awake(100.1 + KEPT_SECONDS)
+        assert plug.closed == 1
+
+    def test_it_rests_from_the_end_of_a_call(self, office: Office) -> None:
+        """Not from when it was asked for: a slow provider's connection is no old one."""
+        plug = CountedPlug()
+        (first, second) = letters_of_two(office)
+        deliverer = Deliverer(
+            office.engine, office.rules, lambda rules: dict.fromkeys(rules.channels, lambda: plug)
+        )
+        for letter in (first, second):
+            deliverer._send(letter, Opened(1, clock.monotonic()), office.rules())
+        (kept,) = (each for each in deliverer._own.__dict__.values())
+        assert kept.rests_since >= plug.sent_at > 0
+        assert plug.closed == 1, "it was never used before the first"
+
+    def test_those_of_rules_that_are_gone_are_ended(self, office: Office) -> None:
+        plugs: list[CountedPlug] = []
+
+        def another() -> CountedPlug:
+            plugs.append(CountedPlug())
+            return plugs[-1]
+
+        letters = letters_of_two(office)
+        deliverer = Deliverer(
+            office.engine, office.rules, lambda rules: dict.fromkeys(rules.channels, another)
+        )
+        deliverer._send(letters[0], Opened(1, clock.monotonic()), office.rules())
+        deliverer._send(letters[1], Opened(1, clock.monotonic()), replace(office.rules(), hash="another"))
+        assert len(plugs) == 2
+        assert (plugs[0].closed, plugs[1].closed) == (2, 1), "each before its first use, the first at its end"
+
+
+@dataclass
+class CountedPlug:
+    closed: int = 0
+    sent_at: float = 0.0
+
+    def send(self, _message: object) -> Receipt:
+        self.sent_at = clock.monotonic()
+        return Receipt("m")
+
+    def close(self) -> None:
+        self.closed += 1
 
 
 class TestSweep:
