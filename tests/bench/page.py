@@ -5,13 +5,15 @@
 
 A file may hold several runs of a bench, and there may be several files: of each bench the last run counts,
 so one can be taken again (``... deliver --json >> figures.jsonl``). The tables stand between two marks; all
-else on the page is left as it is. ``--check`` only says whether they are those of the files.
+else on the page is left as it is, also the table of a bench that no file has. ``--check`` only says whether
+they are those of the files.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +23,7 @@ from tests.bench.setting import DATABASES
 
 PAGE = Path(__file__).parents[2] / "docs" / "proof.md"
 BEGIN, END = "<!-- figures: written by tests.bench.page -->", "<!-- end of figures -->"
+BEYOND = "beyond one machine"
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 Figures = Mapping[str, Any]
 Rows = Iterator[Sequence[object]]
@@ -49,11 +52,23 @@ def read(files: Iterable[Path]) -> dict[str, Figures]:
 
 
 def written(page: str, found: Mapping[str, Figures]) -> str:
-    """Return the page with these figures between its marks."""
+    """Return the page with these figures between its marks; of what was not measured the table stays."""
     head, _, rest = page.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    tables = "\n".join(_tables(found))
-    return f"{head}{BEGIN}\n\n{tables}\n{END}{tail}"
+    before, _, tail = rest.partition(END)
+    tables = {_name(table): table for table in _cut(before)} | {
+        _name(table): table for table in _tables(found)
+    }
+    ordered = "\n".join(tables[name] for name in (*TABLES, BEYOND) if name in tables)
+    return f"{head}{BEGIN}\n\n{ordered}\n{END}{tail}"
+
+
+def _cut(tables: str) -> list[str]:
+    """Return the tables that stand on the page, each with its title."""
+    return [f"**{table.strip()}\n" for table in re.split(r"^\*\*", tables, flags=re.MULTILINE)[1:]]
+
+
+def _name(table: str) -> str:
+    return table.removeprefix("**").partition("**")[0].strip("`")
 
 
 def _tables(found: Mapping[str, Figures]) -> Iterator[str]:
@@ -72,7 +87,7 @@ def _tables(found: Mapping[str, Figures]) -> Iterator[str]:
             "its sends",
         )
         carried = _table(heading, _carried(found["flood"], found["deliver"]))
-        yield f"**beyond one machine**, computed from `flood` and `deliver` above\n\n{carried}"
+        yield f"**{BEYOND}**, computed from `flood` and `deliver` above\n\n{carried}"
 
 
 def _table(heading: Sequence[object], rows: Iterable[Sequence[object]]) -> str:

@@ -109,3 +109,17 @@ def test_the_page_takes_its_tables_from_the_figures(tmp_path: Path) -> None:
     assert re.search(rf"\| PostgreSQL \|.*\| {re.escape(str(ratio))} \| ≤ 1.3 \|", table)
     assert PAGE.read_text(encoding="utf-8").startswith(head)
     assert PAGE.read_text(encoding="utf-8").endswith(tail)
+
+
+def test_the_table_of_what_was_not_measured_stays(tmp_path: Path) -> None:
+    before = PAGE.read_text(encoding="utf-8")
+    assert written(before, {}) == before
+    page = written(before, {"tick": figures("tick")})
+    assert titles(page) == titles(before) != []
+    assert page != before
+
+
+def titles(page: str) -> list[str]:
+    """Return the titles of the tables, in their order."""
+    table = page.partition(BEGIN)[2].partition(END)[0]
+    return re.findall(r"^\*\*`?([\w ,-]+)`?\*\*", table, re.MULTILINE)
