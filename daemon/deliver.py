@@ -361,7 +361,10 @@ class Deliverer:
         return None
 
     def _write(self, connection: Connection, step: Step) -> Opened | None:
-        """Write a step; one that has consequences locks more than its own rows, and is written alone."""
+        """Write a step; one that has consequences (a later try, another leg) is written alone.
+
+        Those lock rows in an order of their own, and whoever shared the transaction would wait with them.
+        """
         if step.is_plain:
             return self._ledger(step.claims[0].channel).put(connection, step)
         with connection.begin():

@@ -59,6 +59,10 @@ class Recorder:
                 self._try_again(claimed, outcome)
 
     def _sent(self, letter: Letter, number: int) -> None:
+        """Let a person have been told by a try that was recorded late, or before the one that just failed.
+
+        What arrives in time is recorded with others (``deliveries.record_sent``).
+        """
         claimed = letter.claimed
         mine = deliveries.settle(self.connection, claimed, "sent")
         if mine or deliveries.settle_late(self.connection, claimed.id, number):

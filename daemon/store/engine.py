@@ -72,7 +72,7 @@ to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 def chunks(ids: Sequence[_T], size: int = 5000) -> Iterator[Sequence[_T]]:
-    """Cut a list so that it fits the parameters of one statement."""
+    """Cut a list into parts that one statement, or one transaction, can carry."""
     return (ids[start : start + size] for start in range(0, len(ids), size))
 
 
