@@ -3,10 +3,10 @@
     python -m tests.bench --all --json > figures.jsonl
     python -m tests.bench.page figures.jsonl
 
-A file may hold several runs of a bench, and there may be several files: of each bench the last run counts,
-so one can be taken again (``... deliver --json >> figures.jsonl``). The tables stand between two marks; all
-else on the page is left as it is, also the table of a bench that no file has. ``--check`` only says whether
-they are those of the files.
+A file may hold several runs of a bench, and there may be several files: of each bench, and of each database
+in it, the last run counts, so one can be taken again (``... deliver --on sqlite --json >> figures.jsonl``). The
+tables stand between two marks; all else on the page is left as it is, also the table of a bench that no file
+has. ``--check`` only says whether they are those of the files.
 """
 
 from __future__ import annotations
@@ -46,9 +46,12 @@ def main() -> int:
 
 
 def read(files: Iterable[Path]) -> dict[str, Figures]:
-    """Return the figures by bench; of several runs the last."""
+    """Return the figures by bench; of several runs the last, or of each database the last that has it."""
     lines = (line for file in files for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
-    return {each["bench"]: each for each in map(json.loads, lines)}
+    found: dict[str, Figures] = {}
+    for each in map(json.loads, lines):
+        found[each["bench"]] = {**found.get(each["bench"], {}), **each}
+    return found
 
 
 def written(page: str, found: Mapping[str, Figures]) -> str:

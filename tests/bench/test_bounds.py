@@ -101,6 +101,12 @@ def test_of_several_runs_of_a_bench_the_last_counts(tmp_path: Path) -> None:
     assert {name: each["n"] for name, each in read([first, later]).items()} == {"tick": 2, "flood": 3}
 
 
+def test_each_database_may_be_measured_by_itself(tmp_path: Path) -> None:
+    (both := tmp_path / "a.jsonl").write_text('{"bench": "tick", "sqlite": 1, "postgresql": 2}\n')
+    (one := tmp_path / "b.jsonl").write_text('{"bench": "tick", "sqlite": 3}\n')
+    assert read([both, one]) == {"tick": {"bench": "tick", "sqlite": 3, "postgresql": 2}}
+
+
 def test_the_page_takes_its_tables_from_the_figures(tmp_path: Path) -> None:
     page = written(PAGE.read_text(encoding="utf-8"), {"tick": figures("tick")})
     head, _, rest = page.partition(BEGIN)
