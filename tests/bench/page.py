@@ -4,9 +4,9 @@
     python -m tests.bench.page figures.jsonl
 
 A file may hold several runs of a bench, and there may be several files: of each bench, and of each database
-in it, the last run counts, so one can be taken again (``... deliver --on sqlite --json >> figures.jsonl``). The
-tables stand between two marks; all else on the page is left as it is, also the table of a bench that no file
-has. ``--check`` only says whether they are those of the files.
+in it, the last run counts, so one can be taken again (``... deliver --on sqlite --json >> figures.jsonl``).
+The tables stand between two marks; all else on the page is left as it is, also the table of a bench that no
+file has. ``--check`` only says whether they are those of the files.
 """
 
 from __future__ import annotations

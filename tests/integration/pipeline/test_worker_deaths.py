@@ -52,6 +52,18 @@ def ready(office: Office) -> Office:
     return office.prepare(NOW)
 
 
+def refuse(monkeypatch: pytest.MonkeyPatch, number: int, error: type[DBAPIError]) -> None:
+    """Let the database refuse each try of one message."""
+    note_tries = deliveries.open_attempts
+
+    def refusing(connection: Connection, openings: Sequence[deliveries.Opening], wall: datetime) -> None:
+        if number in [opening.claimed.id for opening in openings]:
+            raise error("INSERT INTO attempts", {}, Exception("malformed"))
+        note_tries(connection, openings, wall)
+
+    monkeypatch.setattr(deliveries, "open_attempts", refusing)
+
+
 def dies(office: Office, *ids: int) -> None:
     """A worker claims messages and is not heard of again."""
     with writing(office.engine) as connection:
@@ -86,14 +98,7 @@ def test_one_message_that_the_database_refuses_does_not_hold_up_the_others(
     ready: Office, monkeypatch: pytest.MonkeyPatch, error: type[DBAPIError]
 ) -> None:
     """It is found out as one that kills its workers is: in the end it goes the next way."""
-    refused, note_try = min(ready.ready("wecom")), deliveries.open_attempts
-
-    def refusing(connection: Connection, openings: Sequence[deliveries.Opening], wall: datetime) -> None:
-        if refused in [opening.claimed.id for opening in openings]:
-            raise error("INSERT INTO attempts", {}, Exception("malformed"))
-        note_try(connection, openings, wall)
-
-    monkeypatch.setattr(deliveries, "open_attempts", refusing)
+    refuse(monkeypatch, min(ready.ready("wecom")), error)
     for _ in range(2 * MOST_GIVEN_BACK):
         with suppress(error):
             ready.deliver()
@@ -110,14 +115,7 @@ def test_what_is_refused_takes_no_other_record_with_it(
     ready: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """How the message before it ended was to be written in the same transaction."""
-    refused, note_tries = max(ready.ready("wecom")), deliveries.open_attempts
-
-    def refusing(connection: Connection, openings: Sequence[deliveries.Opening], wall: datetime) -> None:
-        if refused in [opening.claimed.id for opening in openings]:
-            raise DataError("INSERT INTO attempts", {}, Exception("malformed"))
-        note_tries(connection, openings, wall)
-
-    monkeypatch.setattr(deliveries, "open_attempts", refusing)
+    refuse(monkeypatch, max(ready.ready("wecom")), DataError)
     with pytest.raises(DataError):
         ready.deliver()
     assert ready.attempts() == ["wecom 1 sent"]
