@@ -74,8 +74,11 @@ class Tries:
                 yield fault
 
     def _ended(self, attempt: Attempt) -> datetime:
-        """Return when a try had ended at the latest, by all clocks; in a pause, after it."""
-        closed = attempt.closed_at or self.evidence.end
+        """Return when a try had ended at the latest, by all clocks; in a pause, after it.
+
+        A scanner that slept gives it back by the time at which it fell asleep: not before it began.
+        """
+        closed = max(attempt.opened_at, attempt.closed_at or self.evidence.end)
         ends = [pause.until for pause in self.evidence.pauses if pause.at <= closed <= pause.until]
         return max(ends, default=closed) + TICK
 

@@ -186,6 +186,16 @@ class TestFaults:
         office.rows.append(j.Attempt(90, item.notice or 0, "wecom", 1, moment, moment, "failed"))
         assert office.wrong() == wrong
 
+    @pytest.mark.parametrize(("full", "wrong"), [("09:10", []), ("09:20", ["failed"])])
+    def test_a_try_that_a_scanner_gave_back_by_an_old_clock_ended_no_earlier_than_it_began(
+        self, full: str, wrong: list[str]
+    ) -> None:
+        office = told(Office().case()).fault("database_full", f"2018-08-28 {full}", target="database")
+        item = next(row for row in office.rows if isinstance(row, j.Item))
+        opened, closed = at("2018-08-28 09:10"), at("2018-08-27 17:34")
+        office.rows.append(j.Attempt(90, item.notice or 0, "wecom", 1, opened, closed, "unknown"))
+        assert office.wrong() == wrong
+
     @pytest.mark.parametrize(("since", "wrong"), [("2018-08-28 10:00", []), ("2018-08-27 10:00", ["failed"])])
     @pytest.mark.parametrize(
         ("kind", "target"), [("provider_killed", "sandbox"), ("provider_token", "wecom")], ids=str
