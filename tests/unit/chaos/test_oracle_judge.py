@@ -28,6 +28,15 @@ from tests.unit.chaos.office import (
     on,
 )
 
+URGED_THEN_TOLD = (
+    DUE.split("    rungs:")[0]
+    + """    rungs:
+      urged: {at: -3 workdays, act: urge, to: [unit.liaison]}
+      told: {at: +1 workday, act: notice, to: [unit.liaison]}
+"""
+)
+"""A weaker act after a stronger one."""
+
 
 def told(office: Office) -> Office:
     """Let the three touches of a case due on 2018-08-31 arrive as they should."""
@@ -506,14 +515,9 @@ class TestSeats:
     def test_the_stronger_that_waited_for_the_seat_speaks_for_the_weaker(
         self, filled: str, missed: list[str]
     ) -> None:
-        ladder = (
-            DUE.split("    rungs:")[0]
-            + """    rungs:
-      urged: {at: -3 workdays, act: urge, to: [unit.liaison]}
-      told: {at: +1 workday, act: notice, to: [unit.liaison]}
-"""
+        office = Office(URGED_THEN_TOLD, seats=tuple(p for p in POSTS if p.person != LIAISON)).case(
+            due="2018-08-31"
         )
-        office = Office(ladder, seats=tuple(p for p in POSTS if p.person != LIAISON)).case(due="2018-08-31")
         day, taken = at("2018-08-28"), at("2018-09-03 09:00")
         office.rows.append(j.Decided(1, "case", "A-1", "case-due", "urged", "", 1, "said", day, day))
         office.rows.append(j.Gap(1, "to", 0, at("2018-08-28 09:10"), taken if filled else None))
@@ -528,14 +532,7 @@ def test_the_stronger_that_an_undo_brought_back_speaks_for_the_weaker(
     before: bool, missed: list[str]
 ) -> None:
     """Unless he had been told it: then it does not come back."""
-    ladder = (
-        DUE.split("    rungs:")[0]
-        + """    rungs:
-      urged: {at: -3 workdays, act: urge, to: [unit.liaison]}
-      told: {at: +1 workday, act: notice, to: [unit.liaison]}
-"""
-    )
-    office = Office(ladder).case()
+    office = Office(URGED_THEN_TOLD).case()
     if before:
         office.said("case-due.urged", LIAISON, "2018-08-28 09:10")
     office.happen("A-1", "submitted", "2018-08-28 09:05" if not before else "2018-08-28 10:00")
